@@ -1,0 +1,68 @@
+// A 64-byte aligned, zero-initialised buffer that never moves once allocated.
+#pragma once
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "lamina/base/error.hpp"
+
+namespace lamina {
+
+inline constexpr std::size_t kAlignment = 64;
+
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(Index size) { allocate(size); }
+  Buffer(Buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { release(); }
+
+  void allocate(Index size) {
+    release();
+    // A tail of one vector is kept so that kernels may load a whole packet at the end.
+    const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(T) + kAlignment;
+    data_ = static_cast<T*>(::operator new(bytes, std::align_val_t{kAlignment}));
+    std::memset(static_cast<void*>(data_), 0, bytes);
+    size_ = size;
+  }
+  // Keeps the memory if it is large enough; contents are then left as they are.
+  void reserve(Index size) {
+    if (size > size_) allocate(size);
+  }
+  void copy_from(const Buffer& other) {
+    if (size_ != other.size_) allocate(other.size_);
+    if (size_ > 0) std::memcpy(data_, other.data_, bytes());
+  }
+  void fill_zero() {
+    if (size_ > 0) std::memset(static_cast<void*>(data_), 0, bytes());
+  }
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  Index size() const { return size_; }
+  std::size_t bytes() const { return static_cast<std::size_t>(size_) * sizeof(T); }
+  bool empty() const { return size_ == 0; }
+  T& operator[](Index i) { return data_[i]; }
+  const T& operator[](Index i) const { return data_[i]; }
+
+ private:
+  void release() {
+    if (data_) ::operator delete(static_cast<void*>(data_), std::align_val_t{kAlignment});
+    data_ = nullptr;
+    size_ = 0;
+  }
+  T* data_ = nullptr;
+  Index size_ = 0;
+};
+
+}  // namespace lamina

@@ -1,0 +1,56 @@
+// Errors of the core. Every message says what was expected, what came, and what to do.
+// The core throws; it never prints and never aborts.
+#pragma once
+
+#include <cstdint>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+using Index = std::int64_t;
+
+// A call that the object's state forbids (a second fit, a stale plan). Python: RuntimeError.
+struct StateError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A file that cannot be read or written. Python: OSError.
+struct FileError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+// A bad argument. Python: ValueError.
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  throw std::invalid_argument(concat(parts...));
+}
+
+template <class... Parts>
+void require(bool condition, const Parts&... parts) {
+  if (!condition) fail(parts...);
+}
+
+inline std::string join(const std::vector<std::string>& words,
+                        const std::string& separator = ", ") {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : separator) + word;
+  return out;
+}
+
+inline std::string shape_text(const std::vector<Index>& shape) {
+  std::string out = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
+  return out + (shape.size() == 1 ? ",)" : ")");
+}
+
+}  // namespace lamina

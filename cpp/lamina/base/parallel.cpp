@@ -1,0 +1,140 @@
+#include "lamina/base/parallel.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+#ifdef __linux__
+#include <sched.h>
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#define LAMINA_X86 1
+#endif
+
+namespace lamina {
+namespace {
+
+// libgomp's pool does not survive fork(): a region in the child would wait for ever.
+std::atomic<bool> forked{false};
+
+[[maybe_unused]] const bool fork_watched = [] {
+#if defined(__unix__) || defined(__APPLE__)
+  pthread_atfork(nullptr, nullptr, [] { forked = true; });
+#endif
+  return true;
+}();
+
+int affinity_limit() {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// The whole processors that cgroup v2's cpu.max grants, or a large number.
+int cgroup_limit() {
+#ifdef __linux__
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (file >> quota >> period && quota != "max" && period > 0)
+    return std::max(1, static_cast<int>(std::stod(quota) / period + 0.5));
+#endif
+  return 1 << 20;
+}
+
+}  // namespace
+
+bool has_openmp() {
+#ifdef _OPENMP
+  return true;
+#else
+  return false;
+#endif
+}
+
+int thread_count(int requested) {
+#ifdef _OPENMP
+  if (forked) return 1;
+  if (requested > 0) return requested;
+  return std::min({omp_get_max_threads(), affinity_limit(), cgroup_limit()});
+#else
+  (void)requested;
+  (void)affinity_limit;
+  (void)cgroup_limit;
+  return 1;
+#endif
+}
+
+void detail::run_region(int threads, void (*call)(void*, int), void* body) {
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto guarded = [&](int thread) {
+    FlushDenormals flush;
+    try {
+      call(body, thread);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (!error) error = std::current_exception();
+    }
+  };
+  if (threads <= 1) {
+    guarded(0);
+  } else {
+#ifdef _OPENMP
+    // What OpenMP orders anyway, said in terms that ThreadSanitizer understands.
+    std::atomic<int> begun{0}, ended{0};
+    begun.fetch_add(1, std::memory_order_release);
+#pragma omp parallel num_threads(threads)
+    {
+      begun.load(std::memory_order_acquire);
+      // A runtime may give fewer threads than asked for (nested regions, limits): the shares of
+      // the missing ones would never be computed, so the body must only be run complete.
+      if (omp_get_num_threads() == threads) {
+        guarded(omp_get_thread_num());
+      } else if (omp_get_thread_num() == 0) {
+        error = std::make_exception_ptr(StateError(
+            concat("asked OpenMP for ", threads, " threads and got ", omp_get_num_threads(),
+                   ": lower num_threads or raise OMP_THREAD_LIMIT")));
+      }
+      ended.fetch_add(1, std::memory_order_release);
+    }
+    ended.load(std::memory_order_acquire);
+#else
+    guarded(0);
+#endif
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+void release_threads() {
+#if defined(_OPENMP) && (_OPENMP >= 201811 || __GNUC__ >= 9)  // libgomp has had it since GCC 9
+  if (!forked) omp_pause_resource_all(omp_pause_soft);
+#endif
+}
+
+FlushDenormals::FlushDenormals() {
+#ifdef LAMINA_X86
+  saved_ = _mm_getcsr();
+  _mm_setcsr(saved_ | 0x8040);  // flush to zero, denormals are zero
+#endif
+}
+
+FlushDenormals::~FlushDenormals() {
+#ifdef LAMINA_X86
+  _mm_setcsr(saved_);
+#endif
+}
+
+}  // namespace lamina
