@@ -1,0 +1,72 @@
+// What is known about a function besides its mathematics: names, parameters, formula, source.
+// Look-up, range checks, documentation tables and the enumerated tests are all derived from it.
+#pragma once
+
+#include <limits>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "lamina/base/error.hpp"
+
+namespace lamina {
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+enum class ParameterKind { number, flag, optional };  // optional: absent is NaN
+
+struct Parameter {
+  const char* name;
+  double value;  // the default; NaN where the caller must give one (or absent, if optional)
+  double minimum = -kInfinity, maximum = kInfinity;
+  const char* unit = "";
+  ParameterKind kind = ParameterKind::number;
+};
+
+struct Info {
+  const char* class_name;
+  const char* name;
+  std::vector<const char*> aliases;
+  std::vector<Parameter> parameters;
+  const char* formula;
+  const char* source;
+  std::vector<double> kinks = {};
+};
+
+// A chosen function: its place in the list and its parameters in the order of Info::parameters.
+struct Choice {
+  int index = 0;
+  std::vector<double> parameters;
+};
+
+template <class... Things>
+struct List {
+  static constexpr int size = sizeof...(Things);
+  static const std::vector<Info>& infos() {
+    static const std::vector<Info> all = {Things::info()...};
+    return all;
+  }
+  // Calls f.template operator()<Thing>() for the thing at `index`.
+  template <class F>
+  static auto visit(int index, F&& f) {
+    using Result = std::common_type_t<decltype(f.template operator()<Things>())...>;
+    Result result{};
+    int i = 0;
+    ((i++ == index ? (result = f.template operator()<Things>(), true) : false) || ...);
+    return result;
+  }
+};
+
+// The place of a name, class name or alias; unknown names raise with candidates.
+int find(const char* kind, const std::vector<Info>& infos, const std::string& text);
+
+// The nearest of `candidates` to `text` as " Did you mean 'x'?", or "".
+std::string did_you_mean(const std::string& text, const std::vector<std::string>& candidates);
+
+// Checks one parameter's value against its range.
+void check_range(const std::string& owner, const Parameter& parameter, double value);
+
+// The default choice of the thing at `index`.
+Choice default_choice(const std::vector<Info>& infos, int index);
+
+}  // namespace lamina

@@ -1,0 +1,142 @@
+#include "lamina/functions/optimizers.hpp"
+
+#include <array>
+
+namespace lamina {
+namespace {
+
+template <class T>
+Vec<T> sign(Vec<T> w) {
+  const Vec<T> zero(T(0)), one(T(1));
+  return select(less(zero, w), one, select(less(w, zero), -one, zero));
+}
+
+template <class T>
+Vec<T> penalized(Vec<T> g, Vec<T> p, Vec<T> twice_l2, Vec<T> l1) {
+  return fma(l1, sign(p), fma(twice_l2, p, g));
+}
+
+template <class T>
+Vec<T> soft_threshold(Vec<T> p, Vec<T> threshold) {
+  const Vec<T> zero(T(0));
+  const Vec<T> shrunk = abs(p) - threshold;
+  return select(less(zero, shrunk), sign(p) * shrunk, zero);
+}
+
+template <class T>
+struct Constants {
+  Vec<T> scalars[kMaxScalars];
+  Vec<T> twice_l2, l1, clip_scale, clip_value, keep, threshold, average_rate;
+  bool plain, proximal;
+
+  explicit Constants(const UpdateRange<T>& r) {
+    for (int i = 0; i < kMaxScalars; ++i)
+      scalars[i] = Vec<T>(T(r.scalars[i] * (i == 0 ? r.rate_multiplier : 1)));
+    twice_l2 = Vec<T>(T(2 * r.l2));
+    l1 = Vec<T>(T(r.proximal ? 0 : r.l1));
+    clip_scale = Vec<T>(T(r.clip_scale));
+    clip_value = Vec<T>(T(r.clip_value));
+    keep = Vec<T>(T(1 - r.decay));
+    threshold = Vec<T>(T(r.threshold));
+    average_rate = Vec<T>(T(1 - r.average_momentum));
+    proximal = r.threshold > 0;
+    plain = r.l2 == 0 && (r.proximal || r.l1 == 0) && r.clip_scale == 1 &&
+            r.clip_value == kInfinity && r.decay == 0 && !proximal;
+  }
+};
+
+// One register of weights; slots and average are loaded and stored by the caller.
+template <class O, class T>
+Vec<T> step(const Constants<T>& c, Vec<T> p, Vec<T> g, Vec<T>* slot) {
+  if (c.plain) return O::update(p, g, slot, c.scalars);
+  g = penalized(g, p, c.twice_l2, c.l1) * c.clip_scale;
+  g = min(max(g, -c.clip_value), c.clip_value);
+  p = O::update(p * c.keep, g, slot, c.scalars);
+  return c.proximal ? soft_threshold(p, c.threshold) : p;
+}
+
+template <class O, class T>
+bool update(const UpdateRange<T>& r) {
+  constexpr Index w = Vec<T>::size;
+  const Constants<T> c(r);
+  Vec<T> finite(T(0));
+  const auto at = [&](T* p, const T* g, T* const* slot, T* average) {
+    Vec<T> s[O::slots + 1];
+    for (int k = 0; k < O::slots; ++k) s[k] = Vec<T>::load(slot[k]);
+    const Vec<T> out = step<O>(c, Vec<T>::load(p), Vec<T>::load(g), s);
+    finite = fma(out, Vec<T>(T(0)), finite);  // 0 * inf and 0 * NaN are NaN
+    out.store(p);
+    for (int k = 0; k < O::slots; ++k) s[k].store(slot[k]);
+    if (average) {
+      const Vec<T> a = Vec<T>::load(average);
+      fma(c.average_rate, out - a, a).store(average);
+    }
+  };
+  Index i = 0;
+  for (; i + w <= r.n; i += w) {
+    T* slot[kMaxSlots] = {};
+    for (int k = 0; k < O::slots; ++k) slot[k] = r.slot[k] + i;
+    at(r.p + i, r.g + i, slot, r.average ? r.average + i : nullptr);
+  }
+  if (i < r.n) {
+    // The tail runs the same code on padded copies.
+    alignas(64) T p[w] = {}, g[w] = {}, s0[w] = {}, s1[w] = {}, a[w] = {};
+    T* slot[kMaxSlots] = {s0, s1};
+    const Index rest = r.n - i;
+    for (Index j = 0; j < rest; ++j) {
+      p[j] = r.p[i + j], g[j] = r.g[i + j];
+      for (int k = 0; k < O::slots; ++k) slot[k][j] = r.slot[k][i + j];
+      if (r.average) a[j] = r.average[i + j];
+    }
+    for (Index j = rest; j < w; ++j) s0[j] = s1[j] = T(1);  // no 0 / 0 in the padding
+    at(p, g, slot, r.average ? a : nullptr);
+    for (Index j = 0; j < rest; ++j) {
+      r.p[i + j] = p[j];
+      for (int k = 0; k < O::slots; ++k) r.slot[k][i + j] = slot[k][j];
+      if (r.average) r.average[i + j] = a[j];
+    }
+  }
+  alignas(64) T sums[w];
+  finite.store(sums);
+  bool good = true;
+  for (const T sum : sums) good = good && sum == 0;
+  return good;
+}
+
+template <class O>
+constexpr int initial_slot() {
+  if constexpr (requires { O::initial_slot_parameter; }) return O::initial_slot_parameter;
+  return -1;
+}
+
+template <class T, class... O>
+std::array<OptimizerKernels<T>, sizeof...(O)> table(List<O...>) {
+  return {OptimizerKernels<T>{&update<O, T>, &O::prepare, O::slots, initial_slot<O>()}...};
+}
+
+}  // namespace
+
+template <class T>
+const OptimizerKernels<T>& optimizer_kernels(int index) {
+  static const auto all = table<T>(Optimizers{});
+  return all[static_cast<std::size_t>(index)];
+}
+
+template <class T>
+double squared_norm(const UpdateRange<T>& r) {
+  const T twice_l2 = T(2 * r.l2), l1 = T(r.proximal ? 0 : r.l1);
+  double sum = 0;
+  for (Index i = 0; i < r.n; ++i) {
+    const T s = r.p[i] > 0 ? T(1) : r.p[i] < 0 ? T(-1) : T(0);
+    const double g = std::fma(l1, s, std::fma(twice_l2, r.p[i], r.g[i]));
+    sum += g * g;
+  }
+  return sum;
+}
+
+template const OptimizerKernels<float>& optimizer_kernels<float>(int);
+template const OptimizerKernels<double>& optimizer_kernels<double>(int);
+template double squared_norm<float>(const UpdateRange<float>&);
+template double squared_norm<double>(const UpdateRange<double>&);
+
+}  // namespace lamina
