@@ -1,0 +1,137 @@
+#include "lamina/nn/layer.hpp"
+
+#include <array>
+#include <cctype>
+
+#include "lamina/nn/layers/activation.hpp"
+#include "lamina/nn/layers/batch_normalization.hpp"
+#include "lamina/nn/layers/dense.hpp"
+#include "lamina/nn/layers/dropout.hpp"
+#include "lamina/nn/layers/embedding.hpp"
+#include "lamina/nn/layers/input.hpp"
+#include "lamina/nn/layers/parallel.hpp"
+#include "lamina/nn/layers/residual.hpp"
+
+namespace lamina {
+namespace {
+
+using Maker = std::unique_ptr<Layer> (*)(const Json&, Names&);
+
+struct Entry {
+  const char* class_name;
+  Maker make;
+  std::vector<Argument> (*arguments)();
+};
+
+template <class L>
+std::unique_ptr<Layer> make(const Json& json, Names& names) {
+  return std::make_unique<L>(json, names);
+}
+
+template <class L>
+constexpr Entry entry(const char* class_name) {
+  return {class_name, &make<L>, &L::arguments};
+}
+
+// The list of layers: one line each.
+constexpr std::array kLayers = {
+    entry<Input>("Input"),
+    entry<Dense>("Dense"),
+    entry<Dropout>("Dropout"),
+    entry<Activation>("Activation"),
+    entry<BatchNormalization>("BatchNormalization"),
+    entry<Residual>("Residual"),
+    entry<Parallel>("Parallel"),
+    entry<Embedding>("Embedding"),
+};
+
+// The layer's description with the defaults filled in.
+Json complete(const Entry& layer, const Json& given) {
+  Json out = given;
+  for (const Argument& argument : layer.arguments())
+    if (!argument.required && !out.contains(argument.name)) out[argument.name] = argument.value;
+  return out;
+}
+
+std::string snake_case(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::isupper(static_cast<unsigned char>(c)) && !out.empty()) out += '_';
+    out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Names::unique(const std::string& class_name, const std::string& wanted) {
+  if (!wanted.empty()) {
+    require(wanted.find('/') == std::string::npos, "layer name '", wanted, "': '/' is not allowed");
+    require(used_.emplace(wanted, 1).second, "two layers are named '", wanted, "'");
+    return wanted;
+  }
+  const std::string base = snake_case(class_name);
+  for (int i = 0;; ++i) {
+    const std::string name = i == 0 ? base : base + "_" + std::to_string(i);
+    if (used_.emplace(name, 1).second) return name;
+  }
+}
+
+std::unique_ptr<Layer> read_layer(const Json& json, Names& names) {
+  require(json.is_object() && json.contains("class"), "a layer is an object of lamina.layers, got ",
+          json.dump());
+  const auto class_name = json.at("class").get<std::string>();
+  std::vector<std::string> known;
+  for (const Entry& candidate : kLayers) {
+    known.push_back(candidate.class_name);
+    if (class_name != candidate.class_name) continue;
+    auto layer = candidate.make(complete(candidate, json), names);
+    layer->class_name = class_name;
+    layer->name = names.unique(class_name, Fields(class_name, json).text("name", ""));
+    return layer;
+  }
+  fail("unknown layer '", class_name, "'.", did_you_mean(class_name, known),
+       " Known: ", join(known), ".");
+}
+
+Json layer_catalogue() {
+  Json out = Json::array();
+  for (const Entry& layer : kLayers) {
+    Json parameters = Json::array();
+    for (const Argument& argument : layer.arguments())
+      parameters.push_back(
+          {{"name", argument.name}, {"default", argument.value}, {"required", argument.required}});
+    parameters.push_back({{"name", "name"}, {"default", nullptr}, {"required", false}});
+    out.push_back({{"class", layer.class_name}, {"parameters", parameters}});
+  }
+  return out;
+}
+
+Layers read_layers(const Json& json, Names& names) {
+  require(json.is_array(), "layers must be a list, got ", json.dump());
+  Layers out;
+  for (const Json& one : json) out.push_back(read_layer(one, names));
+  return out;
+}
+
+Json write_layer(const Layer& layer) {
+  Json out = {{"class", layer.class_name}, {"name", layer.name}};
+  out.update(layer.config());
+  return out;
+}
+
+Json write_layers(const Layers& layers) {
+  Json out = Json::array();
+  for (const auto& layer : layers) out.push_back(write_layer(*layer));
+  return out;
+}
+
+Value build_all(const Layers& layers, Builder& builder, Value x) {
+  for (const auto& layer : layers) {
+    builder.layer = layer->name;
+    x = layer->build(builder, x);
+  }
+  return x;
+}
+
+}  // namespace lamina

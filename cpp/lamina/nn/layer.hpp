@@ -1,0 +1,61 @@
+// Layer: a description that writes ops. Dimension letters: B rows, K inputs, N outputs; x input,
+// y output, W kernel (K, N), b bias (N); dx and dy gradients.
+#pragma once
+
+#include <map>
+
+#include "lamina/nn/op.hpp"
+#include "lamina/nn/spec.hpp"
+
+namespace lamina {
+
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  // Declares parameters and appends ops; returns the layer's output.
+  virtual Value build(Builder& builder, Value x) const = 0;
+  // The arguments, expanded, without "class" and "name".
+  virtual Json config() const = 0;
+  virtual bool is_input() const { return false; }
+
+  std::string class_name, name;
+
+ protected:
+  // The input's width; refuses a layer that comes before any Input.
+  Index width(Value x) const {
+    require(x.id >= 0, "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
+    return x.width;
+  }
+};
+
+// An argument of a layer with its default: the one place that states it.
+struct Argument {
+  const char* name;
+  Json value;
+  bool required = false;
+};
+inline Argument required(const char* name) { return {name, nullptr, true}; }
+
+using Layers = std::vector<std::unique_ptr<Layer>>;
+
+// Gives each layer a unique name: the class in snake case, then _1, _2, ...
+class Names {
+ public:
+  std::string unique(const std::string& class_name, const std::string& wanted);
+
+ private:
+  std::map<std::string, int> used_;
+};
+
+// Every layer's class name and arguments, for documentation and tests.
+Json layer_catalogue();
+
+std::unique_ptr<Layer> read_layer(const Json& json, Names& names);
+Layers read_layers(const Json& json, Names& names);
+Json write_layer(const Layer& layer);
+Json write_layers(const Layers& layers);
+
+// Builds one after another.
+Value build_all(const Layers& layers, Builder& builder, Value x);
+
+}  // namespace lamina

@@ -1,0 +1,86 @@
+// y = f(x W + b)
+#pragma once
+
+#include "lamina/functions/initializers.hpp"
+#include "lamina/nn/layers/activation.hpp"
+#include "lamina/nn/ops/product_op.hpp"
+
+namespace lamina {
+
+class Dense : public Layer {
+ public:
+  static std::vector<Argument> arguments() {
+    return {required("units"),
+            {"activation", "linear"},
+            {"use_bias", true},
+            {"kernel_initializer", "auto"},
+            {"bias_initializer", "zeros"},
+            {"kernel_regularizer", nullptr},
+            {"bias_regularizer", nullptr},
+            {"trainable", true}};
+  }
+  Dense(const Json& json, Names&) {
+    const Fields fields("Dense", json);
+    units_ = fields.whole("units", 1);
+    activation_ = read_activation(json.at("activation"));
+    use_bias_ = fields.flag("use_bias");
+    kernel_initializer_ = read_initializer(json.at("kernel_initializer"));
+    bias_initializer_ = read_initializer(json.at("bias_initializer"));
+    kernel_penalty_ = read_penalty(json.at("kernel_regularizer"));
+    bias_penalty_ = read_penalty(json.at("bias_regularizer"));
+  }
+
+  Value build(Builder& builder, Value x) const override {
+    const Index inputs = width(x);
+    Tensor w;
+    w.name = "kernel";
+    w.shape = {inputs, units_};
+    w.fan_in = inputs, w.fan_out = units_;
+    w.penalty = kernel_penalty_;
+    w.initializer = kernel_initializer_;
+    const int kernel = builder.tensor(w);
+    int bias = -1;
+    Index bias_offset = -1;
+    if (use_bias_) {
+      Tensor b;
+      b.name = "bias";
+      b.role = Role::bias;
+      b.shape = {units_};
+      b.fan_in = inputs, b.fan_out = units_;
+      b.penalty = bias_penalty_;
+      b.initializer = bias_initializer_;
+      bias = builder.tensor(b);
+      bias_offset = builder.tensor_at(bias).offset;
+    }
+    const Value y =
+        builder.op<ProductOp>({x}, units_, kernel, builder.tensor_at(kernel), bias, bias_offset);
+    return build_activation(builder, activation_, y);
+  }
+
+  Json config() const override {
+    return {{"units", units_},
+            {"activation", write_choice(Activations::infos(), activation_)},
+            {"use_bias", use_bias_},
+            {"kernel_initializer", write_choice(Initializers::infos(), kernel_initializer_)},
+            {"bias_initializer", write_choice(Initializers::infos(), bias_initializer_)},
+            {"kernel_regularizer", write_penalty(kernel_penalty_)},
+            {"bias_regularizer", write_penalty(bias_penalty_)}};
+  }
+
+ private:
+  // "auto": He normal for the relu family, Glorot uniform otherwise.
+  Choice read_initializer(const Json& json) const {
+    if (json != "auto") return read_choice("initializer", Initializers::infos(), json);
+    const std::string f = Activations::infos()[static_cast<std::size_t>(activation_.index)].name;
+    const bool relu_family = f == "relu" || f == "leaky_relu";
+    return read_choice("initializer", Initializers::infos(),
+                       relu_family ? "he_normal" : "glorot_uniform");
+  }
+
+  Index units_;
+  Choice activation_, kernel_initializer_, bias_initializer_;
+  Penalty kernel_penalty_, bias_penalty_;
+  bool use_bias_;
+};
+
+}  // namespace lamina

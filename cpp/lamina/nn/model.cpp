@@ -1,0 +1,271 @@
+#include "lamina/nn/model.hpp"
+
+#include <algorithm>
+
+#include "lamina/nn/layer.hpp"
+
+namespace lamina {
+
+int worthwhile_threads(int requested, Index rows, Index flops_per_row) {
+  const double work = static_cast<double>(rows) * static_cast<double>(flops_per_row);
+  return work < 4e7 ? 1 : thread_count(requested);
+}
+
+std::unique_ptr<Model> Model::create(const Json& spec) {
+  const Fields fields("Model", spec);
+  const std::string dtype = fields.text("dtype", "float32");
+  require(dtype == "float32" || dtype == "float64",
+          "Model: dtype must be 'float32' or 'float64', got '", dtype, "'");
+  std::unique_ptr<Model> model;
+  if (dtype == "float32")
+    model = std::make_unique<ModelOf<float>>();
+  else
+    model = std::make_unique<ModelOf<double>>();
+  Model& m = *model;
+  m.graph_.dtype = dtype == "float32" ? DataType::float32 : DataType::float64;
+  m.seed_ = fields.at("seed").get<std::uint64_t>();
+  m.name_ = fields.text("name", "model");
+  Names names;
+  m.layers_ = read_layers(fields.at("layers"), names);
+  require(!m.layers_.empty() && m.layers_[0]->is_input(),
+          "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
+  Builder builder(m.graph_);
+  m.graph_.output = build_all(m.layers_, builder, Value{});
+  require(!m.graph_.parameters.tensors.empty(), "Model: no layer has parameters; add a lm.Dense");
+  m.freeze(fields.at("layers"), write_layers(m.layers_));
+  if (auto* f = dynamic_cast<ModelOf<float>*>(model.get()))
+    f->initialize();
+  else
+    static_cast<ModelOf<double>&>(*model).initialize();
+  return model;
+}
+
+// Freezes the layers that `given` says are not trainable; `built` has their names.
+void Model::freeze(const Json& given, const Json& built) {
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i].is_array()) {
+      freeze(given[i], built[i]);
+      continue;
+    }
+    if (given[i].contains("layers")) freeze(given[i].at("layers"), built[i].at("layers"));
+    if (given[i].contains("trainable") && given[i].at("trainable") == false)
+      set_trainable(built[i].at("name").get<std::string>(), false);
+  }
+}
+
+// Writes into each described layer with parameters whether it is trainable now.
+void Model::note_trainable(Json& layers) const {
+  for (Json& layer : layers) {
+    if (layer.is_array()) {
+      note_trainable(layer);
+      continue;
+    }
+    if (layer.contains("layers")) note_trainable(layer.at("layers"));
+    for (const Tensor& t : graph_.parameters.tensors)
+      if (t.layer == layer.at("name") && t.role != Role::statistic)
+        layer["trainable"] = t.trainable;
+  }
+}
+
+Json Model::spec() const {
+  Json layers = write_layers(layers_);
+  note_trainable(layers);
+  return {{"name", name_},
+          {"dtype", dtype() == DataType::float32 ? "float32" : "float64"},
+          {"seed", seed_},
+          {"layers", layers}};
+}
+
+std::vector<LayerSummary> Model::summary() const {
+  std::vector<LayerSummary> out;
+  for (const auto& layer : layers_) {
+    LayerSummary row{layer->name, layer->class_name, "", 0, 0};
+    Index width = 0;
+    for (const auto& op : graph_.ops)
+      if (op->layer == layer->name) row.flops += op->flops_per_row(), width = op->output.width;
+    for (const auto& port : graph_.ports)
+      if (port.name == layer->name) width = port.value.width;
+    if (width == 0 && !out.empty())
+      row.output_shape = out.back().output_shape;
+    else
+      row.output_shape = "(n, " + std::to_string(width) + ")";
+    for (const auto& tensor : graph_.parameters.tensors)
+      if (tensor.layer == layer->name) row.parameters += tensor.size;
+    out.push_back(row);
+  }
+  return out;
+}
+
+Index Model::check_inputs(const std::vector<ArrayView>& inputs) const {
+  const auto& ports = graph_.ports;
+  require(inputs.size() == ports.size(), "the model has ", ports.size(), " inputs, got ",
+          inputs.size());
+  for (std::size_t p = 0; p < ports.size(); ++p) {
+    require(inputs[p].columns == ports[p].value.width, ports[p].name, ": expected ",
+            ports[p].value.width, " columns, got ", inputs[p].columns);
+    require(inputs[p].rows == inputs[0].rows, "inputs have ", inputs[0].rows, " and ",
+            inputs[p].rows, " rows");
+    if (!ports[p].codes) continue;
+    for (Index r = 0; r < inputs[p].rows; ++r) {
+      const double code = read_element(inputs[p], r, 0);
+      require(code >= 0 && code < static_cast<double>(ports[p].cardinality) &&
+                  code == static_cast<double>(static_cast<Index>(code)),
+              ports[p].name, ": code ", code, " in row ", r, " is not a whole number in 0 ... ",
+              ports[p].cardinality - 1);
+    }
+  }
+  return inputs[0].rows;
+}
+
+void Model::set_trainable(const std::string& layer, bool trainable) {
+  for (auto& tensor : graph_.parameters.tensors) {
+    if (tensor.layer != layer || tensor.role == Role::statistic) continue;
+    tensor.trainable = trainable;
+  }
+  ++version_;
+}
+
+Model::Guard::Guard(Model& model) : model_(model) {
+  if (model.busy_.exchange(true))
+    throw StateError(
+        "the model is being trained: wait until fit returns (predict may be called meanwhile)");
+}
+Model::Guard::~Guard() { model_.busy_ = false; }
+
+template <class T>
+void ModelOf<T>::initialize() {
+  parameters_.allocate(graph_.parameters.size);
+  initialize_parameters(graph_.parameters, seed_, parameters_.data());
+}
+
+template <class T>
+void* ModelOf<T>::gradients() {
+  if (gradients_.empty()) gradients_.allocate(graph_.parameters.size);
+  has_gradients_ = true;
+  return gradients_.data();
+}
+
+template <class T>
+void ModelOf<T>::publish(std::shared_ptr<const Buffer<T>> snapshot) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  published_ = std::move(snapshot);
+}
+
+template <class T>
+std::shared_ptr<const Buffer<T>> ModelOf<T>::published() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return published_;
+}
+
+template <class T>
+const Plan& ModelOf<T>::inference_plan() const {
+  if (!inference_) {
+    PlanOptions options;
+    options.keep_output = false;
+    inference_ = std::make_unique<Plan>(graph_, options);
+  }
+  return *inference_;
+}
+
+template <class T>
+void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
+                         const PredictOptions& options) const {
+  const Index n = check_inputs(inputs);
+  if (n == 0) return;
+  const std::shared_ptr<const Buffer<T>> snapshot = published();
+  std::unique_ptr<Workspace<T>> space;
+  const Plan* plan = nullptr;
+  const Index block =
+      std::min(round_up(std::max<Index>(1, options.block_rows), kRowStep), round_up(n, kRowStep));
+  int threads = 1;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    plan = &inference_plan();
+    threads = worthwhile_threads(options.num_threads, n, plan->flops_per_row);
+    for (auto i = idle_.begin(); i != idle_.end() && !space; ++i) {
+      if ((*i)->block() != block || (*i)->threads() < threads) continue;
+      space = std::move(*i);
+      idle_.erase(i);
+      break;
+    }
+  }
+  if (!space) space = std::make_unique<Workspace<T>>(*plan, block, block, threads);
+  space->begin(snapshot ? snapshot->data() : parameters_.data(), Batch{&inputs, nullptr, 0, n},
+               false, seed_, 0);
+  T* y = static_cast<T*>(out);
+  const Value output = plan->output;
+  run_inference(*space, *plan, n, threads, [&](int thread, Range rows) {
+    std::copy_n(space->values(thread, output).row(rows.begin), rows.size() * output.width,
+                y + rows.begin * output.width);
+  });
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (idle_.size() < 4) idle_.push_back(std::move(space));
+}
+
+template <class T>
+void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training, void* out) {
+  const Index n = check_inputs(inputs);
+  require(n > 0, "forward: expected at least one row, got none");
+  if (!by_hand_ || by_hand_training_ != training || by_hand_version_ != version_ ||
+      hand_capacity_ < n) {
+    PlanOptions options;
+    options.backward = options.input_gradients = options.keep_output = true;
+    options.training = training;
+    hand_space_.reset();
+    by_hand_ = std::make_unique<Plan>(graph_, options);
+    hand_capacity_ = round_up(n, kRowStep);
+    hand_space_ = std::make_unique<Workspace<T>>(*by_hand_, hand_capacity_, hand_capacity_, 1);
+    by_hand_training_ = training;
+    by_hand_version_ = version_;
+  }
+  forward_rows_ = n;
+  Workspace<T>& space = *hand_space_;
+  space.begin(parameters_.data(), Batch{&inputs, nullptr, 0, n}, training, seed_, forward_calls_++);
+  const auto no_loss = [](int, Range) {};
+  for (const Stage& stage : by_hand_->stages) {
+    space.run_stage(stage, {0, space.padded_rows()}, 1, no_loss);
+    space.finish_stage(stage);
+    if (stage.finish == Finish::nothing) break;  // the gradient comes next
+  }
+  std::copy_n(space.values(0, by_hand_->output).row(0), n * by_hand_->output.width,
+              static_cast<T*>(out));
+}
+
+template <class T>
+void ModelOf<T>::backward(const void* gradient, void* input_gradient) {
+  if (!hand_space_ || forward_rows_ == 0)
+    throw StateError(
+        "backward: call model.forward(x) first; backward uses its intermediate values");
+  Workspace<T>& space = *hand_space_;
+  const Plan& plan = *by_hand_;
+  const Index width = plan.output.width;
+  const Rows<T>& d = space.gradients(0, plan.output);
+  if (d.data) {
+    std::copy_n(static_cast<const T*>(gradient), forward_rows_ * width, d.row(0));
+    std::fill_n(d.row(forward_rows_), (space.padded_rows() - forward_rows_) * width, T(0));
+  }
+  const auto no_loss = [](int, Range) {};
+  bool past_forward = false;
+  for (const Stage& stage : plan.stages) {
+    if (past_forward) {
+      space.run_stage(stage, {0, space.padded_rows()}, 1, no_loss);
+      space.finish_stage(stage);
+    }
+    past_forward = past_forward || stage.finish == Finish::nothing;
+  }
+  T* g = stored_gradients();
+  std::fill_n(g, gradients_.size(), T(0));
+  for (const Tile& tile : plan.tiles) {
+    const Op<T>& op = static_cast<const Op<T>&>(*graph_.ops[static_cast<std::size_t>(tile.op)]);
+    op.parameter_gradient(space.context(0), tile.tensor, tile.rows, g + tile.offset);
+  }
+  if (!input_gradient) return;
+  const Rows<T>& dx = space.gradients(0, graph_.ports[0].value);
+  require(dx.data != nullptr, "backward: the first input has no gradient (integer codes)");
+  std::copy_n(dx.row(0), forward_rows_ * dx.width, static_cast<T*>(input_gradient));
+}
+
+template class ModelOf<float>;
+template class ModelOf<double>;
+
+}  // namespace lamina

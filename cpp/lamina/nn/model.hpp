@@ -1,0 +1,139 @@
+// Model: a graph, its parameters, and what one does with them by hand: predict, forward, backward.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+#include "lamina/nn/layer.hpp"
+#include "lamina/nn/workspace.hpp"
+
+namespace lamina {
+
+// One row of summary().
+struct LayerSummary {
+  std::string name, class_name, output_shape;
+  Index parameters = 0, flops = 0;
+};
+
+struct PredictOptions {
+  Index block_rows = 256;
+  int num_threads = 0;
+};
+
+class Model {
+ public:
+  // {"layers": [...], "dtype": "float32", "seed": 0, "name": "model"}
+  static std::unique_ptr<Model> create(const Json& spec);
+  virtual ~Model() = default;
+
+  const Graph& graph() const { return graph_; }
+  Json spec() const;
+  std::uint64_t seed() const { return seed_; }
+  const std::string& name() const { return name_; }
+  DataType dtype() const { return graph_.dtype; }
+  std::vector<LayerSummary> summary() const;
+
+  virtual void* parameters() = 0;
+  virtual void* gradients() = 0;  // allocated on first use
+  bool has_gradients() const { return has_gradients_; }
+
+  // Checks number and widths of the inputs; returns the rows.
+  Index check_inputs(const std::vector<ArrayView>& inputs) const;
+  // out: (rows, outputs) of the model's dtype.
+  virtual void predict(const std::vector<ArrayView>& inputs, void* out,
+                       const PredictOptions& options) const = 0;
+  virtual void forward(const std::vector<ArrayView>& inputs, bool training, void* out) = 0;
+  // gradient: (rows of the last forward, outputs); input_gradient likewise for the first numeric
+  // port, or null.
+  virtual Index forward_rows() const = 0;
+  virtual void backward(const void* gradient, void* input_gradient) = 0;
+
+  // Of all the layer's parameters; a layer without any is left alone.
+  void set_trainable(const std::string& layer, bool trainable);
+  unsigned version() const { return version_; }  // raised when the set of trainable tensors changes
+
+  // One call at a time may change weights; a second one raises StateError at once.
+  class Guard {
+   public:
+    explicit Guard(Model& model);
+    ~Guard();
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    Model& model_;
+  };
+  bool busy() const { return busy_; }
+
+ protected:
+  void freeze(const Json& given, const Json& built);
+  void note_trainable(Json& layers) const;
+
+  Graph graph_;
+  Layers layers_;
+  std::uint64_t seed_ = 0;
+  std::string name_;
+  unsigned version_ = 0;
+  bool has_gradients_ = false;
+  std::atomic<bool> busy_{false};
+};
+
+template <class T>
+class ModelOf final : public Model {
+ public:
+  void* parameters() override { return parameters_.data(); }
+  void* gradients() override;
+  T* weights() { return parameters_.data(); }
+  const T* weights() const { return parameters_.data(); }
+  T* stored_gradients() { return static_cast<T*>(gradients()); }
+
+  void predict(const std::vector<ArrayView>& inputs, void* out,
+               const PredictOptions& options) const override;
+  void forward(const std::vector<ArrayView>& inputs, bool training, void* out) override;
+  Index forward_rows() const override { return forward_rows_; }
+  void backward(const void* gradient, void* input_gradient) override;
+
+  // While a fit runs, other threads predict with the last completed epoch's weights.
+  void publish(std::shared_ptr<const Buffer<T>> snapshot);
+  std::shared_ptr<const Buffer<T>> published() const;
+
+ private:
+  friend class Model;
+  void initialize();
+  const Plan& inference_plan() const;
+  Buffer<T> parameters_, gradients_;
+  mutable std::mutex mutex_;
+  mutable std::unique_ptr<Plan> inference_;
+  mutable std::vector<std::unique_ptr<Workspace<T>>> idle_;  // of inference, kept for the next call
+  std::shared_ptr<const Buffer<T>> published_;
+
+  // The last forward pass by hand.
+  std::unique_ptr<Plan> by_hand_;
+  std::unique_ptr<Workspace<T>> hand_space_;
+  unsigned by_hand_version_ = 0;
+  bool by_hand_training_ = false;
+  Index forward_rows_ = 0, hand_capacity_ = 0;
+  std::uint64_t forward_calls_ = 0;
+};
+
+// Runs `plan`'s only stage over n rows and hands each finished block to use(thread, rows).
+template <class T, class Use>
+void run_inference(Workspace<T>& space, const Plan& plan, Index n, int threads, Use&& use) {
+  const Index block = space.block(), blocks = (n + block - 1) / block;
+  threads = static_cast<int>(std::min<Index>(threads, blocks));
+  parallel(threads, [&](int thread) {
+    const Range mine = share(blocks, thread, threads);
+    for (Index b = mine.begin; b < mine.end; ++b) {
+      const Range rows{b * block, round_up(std::min(n, (b + 1) * block), kRowStep)};
+      space.enter_block(thread, rows);
+      for (const Action& action : plan.stages[0].actions) space.act(action, thread, rows);
+      use(thread, Range{rows.begin, std::min(n, rows.end)});
+    }
+  });
+}
+
+// Threads for `rows` rows at `flops_per_row`: one if the work is below about a millisecond.
+int worthwhile_threads(int requested, Index rows, Index flops_per_row);
+
+}  // namespace lamina

@@ -1,0 +1,25 @@
+#include "lamina/nn/op.hpp"
+
+namespace lamina {
+
+Value Builder::input(Port port) {
+  Index width = 1;
+  for (const Index n : port.shape) width *= n;
+  port.value = graph_.new_value(width);
+  graph_.ports.push_back(port);
+  return port.value;
+}
+
+int Builder::tensor(Tensor tensor) {
+  tensor.layer = layer;
+  tensor.name = layer + "/" + tensor.name;
+  return graph_.parameters.add(std::move(tensor));
+}
+
+Index Builder::cardinality(Value x) const {
+  for (const Port& port : graph_.ports)
+    if (port.value.id == x.id) return port.cardinality;
+  return 0;
+}
+
+}  // namespace lamina

@@ -1,0 +1,167 @@
+// Op: one primitive step of a network, and Graph: the flat list of them that layers describe.
+// An op holds value numbers and parameter offsets, never pointers; a run hands it the memory.
+#pragma once
+
+#include <memory>
+
+#include "lamina/base/parallel.hpp"
+#include "lamina/nn/parameters.hpp"
+#include "lamina/nn/product.hpp"
+
+namespace lamina {
+
+enum class DataType { float32, float64 };
+
+// A (B, width) matrix in the list: an output of an op or an input port.
+struct Value {
+  int id = -1;
+  Index width = 0;
+};
+
+// Where a run finds one matrix: row r of the batch is at data + (r - first_row) * width.
+template <class T>
+struct Rows {
+  T* data = nullptr;
+  Index first_row = 0;
+  Index width = 0;
+  T* row(Index r) const { return data + (r - first_row) * width; }
+};
+
+// The same for integer codes, one a row.
+struct Codes {
+  const std::int32_t* data = nullptr;
+  Index first_row = 0;
+  Index at(Index r) const { return data[r - first_row]; }
+};
+
+// What an op sees while it works on some rows of a batch.
+template <class T>
+struct Context {
+  const T* parameters = nullptr;
+  T* statistics = nullptr;             // writable parameters: for finish() alone
+  const Rows<T>* values = nullptr;     // by value id
+  const Rows<T>* gradients = nullptr;  // by value id; data null where no gradient is wanted
+  std::byte* const* state = nullptr;   // by op index: the op's own memory for this batch
+  const Codes* codes = nullptr;        // by value id: integer input ports
+  ProductScratch<T>* scratch = nullptr;
+  Index rows = 0;         // real rows in the batch
+  Index padded_rows = 0;  // rounded up to kRowStep; the padding's inputs are rows of zeros
+  bool training = false;
+  std::uint64_t seed = 0, step = 0;
+};
+
+struct OpFlags {
+  bool row_local = true;      // false: needs the whole batch once forward and once backward
+  bool needs_inputs = false;  // for backward or parameter gradients
+  bool needs_output = false;
+  bool in_place = false;       // output may overwrite the input
+  bool training_only = false;  // the identity in inference: the plan leaves it out
+};
+
+class OpBase {
+ public:
+  virtual ~OpBase() = default;
+  OpFlags flags;
+  std::string kind, layer;
+  std::vector<Value> inputs;
+  Value output;
+  std::vector<int> tensors;  // parameters that this op computes gradients for
+  int index = 0;             // place in the list
+
+  // Multiply-adds of the forward pass counted as two, a row.
+  virtual Index flops_per_row() const { return 0; }
+  virtual std::size_t state_bytes(Index batch_rows) const {
+    (void)batch_rows;
+    return 0;
+  }
+};
+
+template <class T>
+class Op : public OpBase {
+ public:
+  using Ctx = Context<T>;
+  virtual void forward(const Ctx& c, Range rows) const = 0;
+  // Writes (or, where `add`, adds to) the gradient of each input that has memory.
+  virtual void backward(const Ctx& c, Range rows, const std::vector<bool>& add) const = 0;
+  // The gradient of rows [tile.begin, tile.end) of a tensor over the whole batch, into out.
+  virtual void parameter_gradient(const Ctx&, int tensor, Range tile, T* out) const {
+    (void)tensor, (void)tile, (void)out;
+  }
+
+  // Batch-coupled ops alone: sums over chunks of kRowStep rows in parallel, then one finish().
+  virtual void forward_sums(const Ctx&, Range) const {}
+  virtual void forward_finish(const Ctx&) const {}
+  virtual void backward_sums(const Ctx&, Range) const {}
+  virtual void backward_finish(const Ctx&) const {}
+  // After a completed step: running statistics move.
+  virtual void update_statistics(const Ctx&) const {}
+
+ protected:
+  T* in(const Ctx& c, Index r, int i = 0) const {
+    return c.values[inputs[static_cast<std::size_t>(i)].id].row(r);
+  }
+  T* out(const Ctx& c, Index r) const { return c.values[output.id].row(r); }
+  T* d_out(const Ctx& c, Index r) const { return c.gradients[output.id].row(r); }
+  T* d_in(const Ctx& c, Index r, int i = 0) const {
+    const auto& rows = c.gradients[inputs[static_cast<std::size_t>(i)].id];
+    return rows.data ? rows.row(r) : nullptr;
+  }
+};
+
+// An input of the model.
+struct Port {
+  Value value;
+  std::string name;
+  std::vector<Index> shape;
+  bool codes = false;     // int32 category codes instead of numbers
+  Index cardinality = 0;  // codes are 0 ... cardinality - 1
+};
+
+struct Graph {
+  DataType dtype = DataType::float32;
+  std::vector<std::unique_ptr<OpBase>> ops;
+  std::vector<Port> ports;
+  ParameterTable parameters;
+  int value_count = 0;
+  Value output;
+
+  Value new_value(Index width) { return {value_count++, width}; }
+};
+
+// What a layer writes its description with.
+class Builder {
+ public:
+  explicit Builder(Graph& graph) : graph_(graph) {}
+
+  Value input(Port port);
+  int tensor(Tensor tensor);
+  // The number of codes if x is an integer input port, else 0.
+  Index cardinality(Value x) const;
+  const Tensor& tensor_at(int i) const {
+    return graph_.parameters.tensors[static_cast<std::size_t>(i)];
+  }
+
+  // Appends OpType<float> or OpType<double>, made from `arguments`.
+  template <template <class> class OpType, class... Arguments>
+  Value op(std::vector<Value> inputs, Index width, const Arguments&... arguments) {
+    std::unique_ptr<OpBase> made;
+    if (graph_.dtype == DataType::float32)
+      made = std::make_unique<OpType<float>>(arguments...);
+    else
+      made = std::make_unique<OpType<double>>(arguments...);
+    made->inputs = std::move(inputs);
+    made->output = graph_.new_value(width);
+    made->layer = layer;
+    made->index = static_cast<int>(graph_.ops.size());
+    const Value out = made->output;
+    graph_.ops.push_back(std::move(made));
+    return out;
+  }
+
+  std::string layer;  // the name of the layer being built
+
+ private:
+  Graph& graph_;
+};
+
+}  // namespace lamina

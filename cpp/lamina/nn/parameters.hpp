@@ -1,0 +1,44 @@
+// The table of tensors: what lies where in the one flat buffer of parameters. Gradients, optimizer
+// slots, averages and snapshots have the same layout.
+#pragma once
+
+#include "lamina/base/buffer.hpp"
+#include "lamina/functions/info.hpp"
+#include "lamina/functions/regularizers.hpp"
+
+namespace lamina {
+
+enum class Role { kernel, bias, scale, table, statistic };
+const char* role_name(Role role);
+
+struct Tensor {
+  std::string name;   // "dense_1/kernel"
+  std::string layer;  // "dense_1"
+  Role role = Role::kernel;
+  std::vector<Index> shape;  // kernels (K, N), C-contiguous
+  Index offset = 0, size = 0;
+  Index fan_in = 1, fan_out = 1;
+  bool trainable = true;
+  double rate_multiplier = 1, decay_multiplier = 1;
+  Penalty penalty;
+  Choice initializer;
+
+  Index rows() const { return shape.size() > 1 ? shape[0] : 1; }
+  Index columns() const { return shape.back(); }
+};
+
+struct ParameterTable {
+  std::vector<Tensor> tensors;
+  Index size = 0;  // of the flat buffer, tensors padded to whole cache lines
+
+  int add(Tensor tensor);
+  const Tensor& at(const std::string& name) const;
+  Index count() const;  // numbers in tensors, without padding
+  Index trainable_count() const;
+};
+
+// Fills a buffer of table.size by each tensor's initialiser.
+template <class T>
+void initialize_parameters(const ParameterTable& table, std::uint64_t seed, T* out);
+
+}  // namespace lamina

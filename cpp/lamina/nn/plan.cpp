@@ -1,0 +1,276 @@
+#include "lamina/nn/plan.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "lamina/nn/ops/activation_op.hpp"
+
+namespace lamina {
+namespace {
+
+// A tile's scratch should stay in the second-level cache.
+constexpr Index kTileElements = 32768;
+
+std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+int output_activation(const Graph& graph) {
+  if (graph.ops.empty()) return -1;
+  const OpBase& last = *graph.ops.back();
+  const bool is_activation = dynamic_cast<const ActivationOp<float>*>(&last) != nullptr ||
+                             dynamic_cast<const ActivationOp<double>*>(&last) != nullptr;
+  if (!is_activation || last.output.id != graph.output.id) return -1;
+  for (std::size_t i = 0; i + 1 < graph.ops.size(); ++i)
+    for (const Value& x : graph.ops[i]->inputs)
+      if (x.id == last.inputs[0].id) return -1;  // somebody else reads the logits
+  return last.index;
+}
+
+Plan::Plan(const Graph& the_graph, const PlanOptions& the_options)
+    : graph(the_graph), options(the_options) {
+  choose_ops();
+  choose_gradients();
+  write_stages();
+  assign_memory();
+  if (options.backward) cut_tiles();
+}
+
+bool Plan::trainable(const OpBase& op) const {
+  return std::any_of(op.tensors.begin(), op.tensors.end(),
+                     [&](int t) { return graph.parameters.tensors[at(t)].trainable; });
+}
+
+void Plan::choose_ops() {
+  alias_.resize(at(graph.value_count));
+  std::iota(alias_.begin(), alias_.end(), 0);
+  if (options.fuse_output) fused_op = output_activation(graph);
+  for (const auto& op : graph.ops) {
+    const bool identity = op->flags.training_only && !options.training;
+    if (identity || op->index == fused_op) {
+      alias_[at(op->output.id)] = resolve(op->inputs[0].id);
+    } else {
+      run_.push_back(op->index);
+      flops_per_row += op->flops_per_row();
+    }
+  }
+  output = {resolve(graph.output.id), graph.output.width};
+}
+
+void Plan::choose_gradients() {
+  wants_gradient_.assign(at(graph.value_count), false);
+  if (!options.backward) return;
+  for (const Port& port : graph.ports)
+    wants_gradient_[at(port.value.id)] = options.input_gradients && !port.codes;
+  for (const int i : run_) {
+    bool wanted = trainable(op(i));
+    for (const Value& x : op(i).inputs) wanted = wanted || wants_gradient_[at(resolve(x.id))];
+    wants_gradient_[at(op(i).output.id)] = wanted;
+  }
+}
+
+void Plan::write_stages() {
+  stages.emplace_back();
+  const auto cut = [&](Finish finish, int op) {
+    stages.back().finish = finish;
+    stages.back().op = op;
+    stages.emplace_back();
+  };
+  stages.back().actions.push_back({ActionKind::gather});
+  for (const int i : run_) {
+    if (!op(i).flags.row_local && (options.training || options.backward)) {
+      stages.back().actions.push_back({ActionKind::forward_sums, i});
+      cut(Finish::forward, i);
+    }
+    stages.back().actions.push_back({ActionKind::forward, i});
+  }
+  if (options.loss) {
+    if (options.loss_is_stage)
+      cut(Finish::loss, -1);
+    else
+      stages.back().actions.push_back({ActionKind::loss});
+  }
+  if (!options.backward) return;
+  if (!options.loss) cut(Finish::nothing, -1);  // the caller hands in the gradient
+  std::vector<bool> written(at(graph.value_count), false);
+  add.resize(graph.ops.size());
+  for (auto i = run_.rbegin(); i != run_.rend(); ++i) {
+    const OpBase& o = op(*i);
+    if (!wants_gradient_[at(o.output.id)]) continue;
+    if (!o.flags.row_local) {
+      stages.back().actions.push_back({ActionKind::backward_sums, *i});
+      cut(Finish::backward, *i);
+    }
+    bool any = false;
+    for (const Value& x : o.inputs) {
+      const int id = resolve(x.id);
+      add[at(*i)].push_back(written[at(id)]);
+      any = any || wants_gradient_[at(id)];
+      written[at(id)] = true;
+    }
+    if (any) stages.back().actions.push_back({ActionKind::backward, *i});
+  }
+}
+
+// When a matrix is used: stages and places in the order of execution.
+struct Plan::Use {
+  int first_stage = -1, last_stage = -1, first = 0, last = 0;
+  Index width = 0;
+  bool wanted() const { return first_stage >= 0; }
+  void touch(int stage, int place) {
+    if (first_stage < 0) first_stage = stage, first = place;
+    last_stage = std::max(last_stage, stage);
+    last = std::max(last, place);
+  }
+};
+
+void Plan::assign_memory() {
+  // Matrices are numbered: value v is v, its gradient is value_count + v.
+  const int n = graph.value_count;
+  std::vector<Use> uses(at(2 * n));
+  std::vector<int> group(at(2 * n));
+  std::iota(group.begin(), group.end(), 0);
+  for (const Port& port : graph.ports)
+    uses[at(port.value.id)].width = uses[at(n + port.value.id)].width = port.value.width;
+  for (const auto& o : graph.ops)
+    uses[at(o->output.id)].width = uses[at(n + o->output.id)].width = o->output.width;
+
+  const auto gradient = [&](int value) { return n + value; };
+  const auto touch_gradient = [&](int value, int stage, int place) {
+    if (wants_gradient_[at(value)]) uses[at(gradient(value))].touch(stage, place);
+  };
+  int place = 0;
+  const int last_stage = static_cast<int>(stages.size());
+  for (int s = 0; s < last_stage; ++s) {
+    for (const Action& action : stages[at(s)].actions) {
+      ++place;
+      if (action.kind == ActionKind::gather)
+        for (const Port& port : graph.ports)
+          if (!port.codes) uses[at(port.value.id)].touch(s, place);
+      if (action.kind == ActionKind::loss) {
+        uses[at(output.id)].touch(s, place);
+        touch_gradient(output.id, s, place);
+      }
+      if (action.op < 0) continue;
+      const OpBase& o = op(action.op);
+      const bool back =
+          action.kind == ActionKind::backward || action.kind == ActionKind::backward_sums;
+      if (!back || o.flags.needs_inputs)
+        for (const Value& x : o.inputs)
+          if (uses[at(resolve(x.id))].wanted()) uses[at(resolve(x.id))].touch(s, place);
+      if (action.kind == ActionKind::forward || (back && o.flags.needs_output))
+        uses[at(o.output.id)].touch(s, place);
+      if (back) {
+        touch_gradient(o.output.id, s, place);
+        if (action.kind == ActionKind::backward)
+          for (const Value& x : o.inputs) touch_gradient(resolve(x.id), s, place);
+      }
+    }
+    ++place;
+    if (stages[at(s)].finish == Finish::loss) {
+      uses[at(output.id)].touch(s, place);
+      touch_gradient(output.id, s, place);
+    }
+  }
+  // After the last stage: the parameters phase, and whoever reads the output or input gradients.
+  ++place;
+  if (options.keep_output) uses[at(output.id)].touch(last_stage, place);
+  if (options.backward) {
+    if (!options.loss) touch_gradient(output.id, 0, 0);
+    for (const Port& port : graph.ports) touch_gradient(port.value.id, last_stage, place);
+    for (const int i : run_) {
+      if (!trainable(op(i))) continue;
+      touch_gradient(op(i).output.id, last_stage, place);
+      if (op(i).flags.needs_inputs)
+        for (const Value& x : op(i).inputs)
+          if (uses[at(resolve(x.id))].wanted()) uses[at(resolve(x.id))].touch(last_stage, place);
+    }
+  }
+  // In place: the output takes over its input's memory where nobody else wants the input.
+  std::vector<int> consumers(at(n), 0), producer(at(n), -1);
+  for (const int i : run_) {
+    producer[at(op(i).output.id)] = i;
+    for (const Value& x : op(i).inputs) ++consumers[at(resolve(x.id))];
+  }
+  if (output.id >= 0) ++consumers[at(output.id)];
+  for (const int i : run_) {
+    const OpBase& o = op(i);
+    if (!o.flags.in_place) continue;
+    const int x = resolve(o.inputs[0].id);
+    const int maker = producer[at(x)];
+    if (consumers[at(x)] != 1 || maker < 0 || op(maker).flags.needs_output) continue;
+    group[at(o.output.id)] = group[at(x)];
+    if (wants_gradient_[at(x)]) group[at(gradient(x))] = group[at(gradient(o.output.id))];
+  }
+  place_stores(uses, group);
+}
+
+void Plan::place_stores(const std::vector<Use>& uses, std::vector<int>& group) {
+  const int n = graph.value_count;
+  for (int m = 0; m < 2 * n; ++m)  // follow chains of in-place ops to their first member
+    while (group[at(m)] != group[at(group[at(m)])]) group[at(m)] = group[at(group[at(m)])];
+  std::vector<Use> merged(uses.size());
+  for (int m = 0; m < 2 * n; ++m) {
+    if (!uses[at(m)].wanted()) continue;
+    Use& into = merged[at(group[at(m)])];
+    into.width = uses[at(m)].width;
+    if (into.wanted())
+      into.first = std::min(into.first, uses[at(m)].first),
+      into.first_stage = std::min(into.first_stage, uses[at(m)].first_stage);
+    into.touch(uses[at(m)].first_stage, uses[at(m)].first);
+    into.touch(uses[at(m)].last_stage, uses[at(m)].last);
+  }
+  std::vector<int> order, store_of(uses.size(), -1), free_after;
+  for (int m = 0; m < 2 * n; ++m)
+    if (merged[at(m)].wanted()) order.push_back(m);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return merged[at(a)].first < merged[at(b)].first; });
+  for (const int m : order) {
+    const Use& use = merged[at(m)];
+    int found = -1;
+    const bool batch = use.first_stage != use.last_stage;
+    if (!batch)
+      for (std::size_t s = 0; s < stores.size() && found < 0; ++s)
+        if (!stores[s].batch && stores[s].width == use.width && free_after[s] < use.first)
+          found = static_cast<int>(s);
+    if (found < 0) {
+      found = static_cast<int>(stores.size());
+      Index& total = batch ? batch_width : block_width;
+      stores.push_back({use.width, batch, total});
+      total += use.width;
+      free_after.push_back(0);
+    }
+    free_after[at(found)] = use.last;
+    store_of[at(m)] = found;
+  }
+  value_store.assign(at(n), -1);
+  gradient_store.assign(at(n), -1);
+  for (int v = 0; v < n; ++v) {
+    value_store[at(v)] = store_of[at(group[at(resolve(v))])];
+    gradient_store[at(v)] =
+        wants_gradient_[at(resolve(v))] ? store_of[at(group[at(n + resolve(v))])] : -1;
+  }
+}
+
+void Plan::cut_tiles() {
+  for (const int i : run_) {
+    if (!wants_gradient_[at(op(i).output.id)]) continue;
+    for (const int t : op(i).tensors) {
+      const Tensor& tensor = graph.parameters.tensors[at(t)];
+      if (!tensor.trainable) continue;
+      const bool matrix = tensor.shape.size() > 1;
+      const Index rows = matrix ? tensor.shape[0] : tensor.size,
+                  width = matrix ? tensor.size / rows : 1;
+      const Index step = round_up(std::max<Index>(1, kTileElements / width), kRowStep);
+      for (Index r = 0; r < rows; r += step) {
+        Tile tile{i, t, {r, std::min(rows, r + step)}};
+        tile.offset = tensor.offset + r * width;
+        tile.size = tile.rows.size() * width;
+        tile.cost = static_cast<double>(tile.size);
+        tiles.push_back(tile);
+      }
+    }
+  }
+}
+
+}  // namespace lamina

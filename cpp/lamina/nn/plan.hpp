@@ -1,0 +1,88 @@
+// Plan: how a graph is executed for one purpose. Which ops run in which stage, where every matrix
+// lies, which tiles the parameters are cut into. A plan is read-only; memory is in a Workspace.
+#pragma once
+
+#include "lamina/nn/op.hpp"
+
+namespace lamina {
+
+enum class ActionKind { gather, forward, forward_sums, loss, backward, backward_sums };
+
+struct Action {
+  ActionKind kind;
+  int op = -1;
+};
+
+// What the calling thread does alone when all rows have passed a stage.
+enum class Finish { nothing, forward, backward, loss };
+
+struct Stage {
+  std::vector<Action> actions;
+  Finish finish = Finish::nothing;
+  int op = -1;
+};
+
+// A matrix in memory. `batch`: all rows of the batch, kept until the step ends. Otherwise it lives
+// only while a thread passes a row block through one stage, and shares its place with others.
+struct Store {
+  Index width = 0;
+  bool batch = false;
+  Index offset = 0;  // columns of the stores before it
+};
+
+// Rows [rows.begin, rows.end) of a kernel, or elements of a vector, whose gradient is one task.
+struct Tile {
+  int op = 0, tensor = 0;
+  Range rows;
+  Index offset = 0, size = 0;  // elements in the flat buffer
+  double cost = 0;
+};
+
+struct PlanOptions {
+  bool backward = false;         // keep what backward and the parameters phase need
+  bool input_gradients = false;  // down to the numeric ports
+  bool training = false;         // dropout on
+  bool fuse_output = false;      // the loss takes the output activation's input
+  bool loss_is_stage = false;    // the loss runs outside the rows phase (Python)
+  bool loss = false;             // there is a loss action between forward and backward
+  bool keep_output = false;      // the output is read after the stages
+};
+
+class Plan {
+ public:
+  Plan(const Graph& graph, const PlanOptions& options);
+
+  const Graph& graph;
+  const PlanOptions options;
+  std::vector<Stage> stages;
+  std::vector<std::vector<bool>> add;            // by op and input: does backward add?
+  std::vector<int> value_store, gradient_store;  // by value id; -1: none
+  std::vector<Store> stores;
+  Index batch_width = 0, block_width = 0;  // columns of all batch stores, of the block stores
+  std::vector<Tile> tiles;
+  Value output;       // where the loss reads: the output, or the fused activation's input
+  int fused_op = -1;  // the output activation left to the loss
+  Index flops_per_row = 0;
+
+ private:
+  struct Use;
+  void choose_ops();
+  void choose_gradients();
+  void write_stages();
+  void place_stores(const std::vector<Use>& uses, std::vector<int>& group);
+  void assign_memory();
+  void cut_tiles();
+
+  const OpBase& op(int i) const { return *graph.ops[static_cast<std::size_t>(i)]; }
+  int resolve(int value) const { return alias_[static_cast<std::size_t>(value)]; }
+  bool trainable(const OpBase& op) const;
+
+  std::vector<int> run_;              // ops that run, in order
+  std::vector<int> alias_;            // value id -> the value it equals (ops left out)
+  std::vector<bool> wants_gradient_;  // by value id
+};
+
+// The place of the op that computes the output activation, or -1.
+int output_activation(const Graph& graph);
+
+}  // namespace lamina

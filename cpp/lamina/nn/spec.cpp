@@ -1,0 +1,146 @@
+#include "lamina/nn/spec.hpp"
+
+#include "lamina/functions/activations.hpp"
+#include "lamina/functions/initializers.hpp"
+#include "lamina/functions/losses.hpp"
+#include "lamina/functions/metrics.hpp"
+#include "lamina/functions/optimizers.hpp"
+#include "lamina/functions/schedules.hpp"
+
+namespace lamina {
+namespace {
+
+double read_number(const std::string& owner, const Parameter& parameter, const Json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? 1 : 0;
+  require(value.is_number(), owner, ": ", parameter.name, " must be a number, got ", value.dump());
+  return value.get<double>();
+}
+
+Json write_number(const Parameter& parameter, double value) {
+  if (parameter.kind == ParameterKind::flag) return value != 0;
+  if (std::isnan(value)) return nullptr;
+  return value;
+}
+
+Json describe(const std::vector<Info>& infos) {
+  Json out = Json::array();
+  for (const Info& info : infos) {
+    Json parameters = Json::array();
+    for (const Parameter& p : info.parameters) {
+      Json one = {{"name", p.name}, {"default", write_number(p, p.value)}, {"unit", p.unit}};
+      one["minimum"] = std::isfinite(p.minimum) ? Json(p.minimum) : Json(nullptr);
+      one["maximum"] = std::isfinite(p.maximum) ? Json(p.maximum) : Json(nullptr);
+      one["required"] = std::isnan(p.value) && p.kind != ParameterKind::optional;
+      parameters.push_back(one);
+    }
+    out.push_back({{"class", info.class_name},
+                   {"name", info.name},
+                   {"aliases", info.aliases},
+                   {"parameters", parameters},
+                   {"formula", info.formula},
+                   {"source", info.source},
+                   {"kinks", info.kinks}});
+  }
+  return out;
+}
+
+}  // namespace
+
+Json parse_json(const std::string& what, const std::string& text) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    fail(what, " is not valid JSON: ", error.what());
+  }
+}
+
+Choice read_choice(const char* kind, const std::vector<Info>& infos, const Json& json) {
+  if (json.is_string()) {
+    const int index = find(kind, infos, json.get<std::string>());
+    Choice choice = default_choice(infos, index);
+    const Info& info = infos[static_cast<std::size_t>(index)];
+    for (std::size_t i = 0; i < info.parameters.size(); ++i)
+      check_range(info.class_name, info.parameters[i], choice.parameters[i]);
+    return choice;
+  }
+  require(json.is_object() && json.contains("class"), "a ", kind,
+          " is a name or an object of lamina, got ", json.dump());
+  const int index = find(kind, infos, json.at("class").get<std::string>());
+  Choice choice = default_choice(infos, index);
+  const Info& info = infos[static_cast<std::size_t>(index)];
+  for (std::size_t i = 0; i < info.parameters.size(); ++i) {
+    const Parameter& p = info.parameters[i];
+    if (json.contains(p.name) && !json.at(p.name).is_null())
+      choice.parameters[i] = read_number(info.class_name, p, json.at(p.name));
+    check_range(info.class_name, p, choice.parameters[i]);
+  }
+  return choice;
+}
+
+Json write_choice(const std::vector<Info>& infos, const Choice& choice) {
+  const Info& info = infos[static_cast<std::size_t>(choice.index)];
+  Json out = {{"class", info.class_name}};
+  for (std::size_t i = 0; i < info.parameters.size(); ++i)
+    out[info.parameters[i].name] = write_number(info.parameters[i], choice.parameters[i]);
+  return out;
+}
+
+Penalty read_penalty(const Json& json) {
+  if (json.is_null()) return {};
+  const Choice choice = read_choice("regularizer", Regularizers::infos(), json);
+  return Regularizers::visit(choice.index,
+                             [&]<class R>() { return R::penalty(choice.parameters.data()); });
+}
+
+Json write_penalty(const Penalty& p) {
+  if (p.l1 == 0 && p.l2 == 0) return nullptr;
+  if (p.l1 == 0) return {{"class", "L2"}, {"l2", p.l2}};
+  if (p.l2 == 0) return {{"class", "L1"}, {"l1", p.l1}, {"proximal", p.proximal}};
+  return {{"class", "L1L2"}, {"l1", p.l1}, {"l2", p.l2}, {"proximal", p.proximal}};
+}
+
+double Fields::number(const char* name, double fallback, double minimum, double maximum) const {
+  if (!has(name)) {
+    require(!std::isnan(fallback), owner_, ": ", name, " must be given");
+    return fallback;
+  }
+  const Json& value = json_.at(name);
+  require(value.is_number(), owner_, ": ", name, " must be a number, got ", value.dump());
+  const double x = value.get<double>();
+  require(x >= minimum && x <= maximum, owner_, ": ", name, " must be in [", minimum, ", ", maximum,
+          "], got ", x);
+  return x;
+}
+
+Index Fields::whole(const char* name, Index minimum) const {
+  const Json& value = at(name);
+  require(value.is_number_integer() && value.get<Index>() >= minimum, owner_, ": ", name,
+          " must be a whole number of at least ", minimum, ", got ", value.dump());
+  return value.get<Index>();
+}
+
+bool Fields::flag(const char* name, bool fallback) const {
+  if (!has(name)) return fallback;
+  require(json_.at(name).is_boolean(), owner_, ": ", name, " must be True or False, got ",
+          json_.at(name).dump());
+  return json_.at(name).get<bool>();
+}
+
+std::string Fields::text(const char* name, const std::string& fallback) const {
+  if (!has(name)) return fallback;
+  require(json_.at(name).is_string(), owner_, ": ", name, " must be a string, got ",
+          json_.at(name).dump());
+  return json_.at(name).get<std::string>();
+}
+
+Json catalogue() {
+  return {{"activations", describe(Activations::infos())},
+          {"losses", describe(Losses::infos())},
+          {"optimizers", describe(Optimizers::infos())},
+          {"schedules", describe(Schedules::infos())},
+          {"initializers", describe(Initializers::infos())},
+          {"regularizers", describe(Regularizers::infos())},
+          {"metrics", describe(Metrics::infos())}};
+}
+
+}  // namespace lamina

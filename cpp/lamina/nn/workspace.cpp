@@ -1,0 +1,157 @@
+#include "lamina/nn/workspace.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace lamina {
+
+template <class T>
+Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threads)
+    : plan_(plan),
+      capacity_(round_up(capacity, kRowStep)),
+      block_(std::min(round_up(block, kRowStep), capacity_)) {
+  const Graph& graph = plan.graph;
+  batch_.allocate(capacity_ * plan.batch_width);
+  for (const auto& op : graph.ops)
+    state_.emplace_back(static_cast<Index>(op->state_bytes(capacity_)));
+  for (auto& state : state_) state_pointers_.push_back(state.data());
+  for (const Port& port : graph.ports) codes_.emplace_back(port.codes ? capacity_ : 0);
+  spaces_.resize(static_cast<std::size_t>(threads));
+  const auto values = static_cast<std::size_t>(graph.value_count);
+  for (Space& space : spaces_) {
+    space.block.allocate(block_ * plan.block_width);
+    space.values.resize(values);
+    space.gradients.resize(values);
+    space.codes.resize(values);
+    const auto rows_of = [&](int store) -> Rows<T> {
+      if (store < 0) return {};
+      const Store& s = plan.stores[static_cast<std::size_t>(store)];
+      return {
+          s.batch ? batch_.data() + capacity_ * s.offset : space.block.data() + block_ * s.offset,
+          0, s.width};
+    };
+    for (std::size_t v = 0; v < values; ++v) {
+      space.values[v] = rows_of(plan.value_store[v]);
+      space.gradients[v] = rows_of(plan.gradient_store[v]);
+    }
+    for (std::size_t p = 0; p < graph.ports.size(); ++p)
+      space.codes[static_cast<std::size_t>(graph.ports[p].value.id)] = {codes_[p].data(), 0};
+    Context<T>& c = space.context;
+    c.values = space.values.data();
+    c.gradients = space.gradients.data();
+    c.codes = space.codes.data();
+    c.state = state_pointers_.data();
+    c.scratch = &space.scratch;
+  }
+}
+
+template <class T>
+void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training, std::uint64_t seed,
+                         std::uint64_t step) {
+  rows_ = batch;
+  padded_ = round_up(batch.rows, kRowStep);
+  for (Space& space : spaces_) {
+    space.bad_row = -1;
+    Context<T>& c = space.context;
+    c.parameters = parameters;
+    c.rows = batch.rows;
+    c.padded_rows = padded_;
+    c.training = training;
+    c.seed = seed;
+    c.step = step;
+  }
+}
+
+template <class T>
+void Workspace<T>::enter_block(int thread, Range rows) {
+  Space& space = spaces_[static_cast<std::size_t>(thread)];
+  const auto move = [&](Rows<T>& r, int store) {
+    if (store >= 0 && !plan_.stores[static_cast<std::size_t>(store)].batch)
+      r.first_row = rows.begin;
+  };
+  for (std::size_t v = 0; v < space.values.size(); ++v) {
+    move(space.values[v], plan_.value_store[v]);
+    move(space.gradients[v], plan_.gradient_store[v]);
+  }
+}
+
+template <class T>
+void Workspace<T>::gather(Space& space, Range rows) {
+  for (std::size_t p = 0; p < plan_.graph.ports.size(); ++p) {
+    const Port& port = plan_.graph.ports[p];
+    const ArrayView& view = (*rows_.inputs)[p];
+    for (Index r = rows.begin; r < rows.end; ++r) {
+      const bool real = r < rows_.rows;
+      if (port.codes) {
+        std::int32_t* code = codes_[p].data() + r;
+        *code = 0;
+        if (real) gather_row(view, rows_.source(r), code);
+        continue;
+      }
+      T* x = space.values[static_cast<std::size_t>(port.value.id)].row(r);
+      if (!real) {
+        std::fill_n(x, port.value.width, T(0));
+        continue;
+      }
+      gather_row(view, rows_.source(r), x);
+      if (view.streamed && space.bad_row < 0) {
+        T sum = 0;
+        for (Index j = 0; j < port.value.width; ++j) sum += x[j] * T(0);
+        if (sum != 0) space.bad_row = r;
+      }
+    }
+  }
+}
+
+template <class T>
+Index Workspace<T>::bad_row() const {
+  Index first = -1;
+  for (const Space& space : spaces_)
+    if (space.bad_row >= 0 && (first < 0 || space.bad_row < first)) first = space.bad_row;
+  return first < 0 ? -1 : rows_.source(first);
+}
+
+template <class T>
+void Workspace<T>::act(const Action& action, int thread, Range rows) {
+  Space& space = spaces_[static_cast<std::size_t>(thread)];
+  const Context<T>& c = space.context;
+  if (action.kind == ActionKind::gather) return gather(space, rows);
+  const auto i = static_cast<std::size_t>(action.op);
+  const Op<T>& op = static_cast<const Op<T>&>(*plan_.graph.ops[i]);
+  switch (action.kind) {
+    case ActionKind::forward:
+      return op.forward(c, rows);
+    case ActionKind::forward_sums:
+      return op.forward_sums(c, rows);
+    case ActionKind::backward:
+      return op.backward(c, rows, plan_.add[i]);
+    case ActionKind::backward_sums:
+      return op.backward_sums(c, rows);
+    case ActionKind::gather:
+    case ActionKind::loss:
+      return;
+  }
+}
+
+template <class T>
+void Workspace<T>::finish_stage(const Stage& stage) {
+  if (stage.op < 0) return;
+  const Op<T>& op = static_cast<const Op<T>&>(*plan_.graph.ops[static_cast<std::size_t>(stage.op)]);
+  if (stage.finish == Finish::forward) op.forward_finish(spaces_[0].context);
+  if (stage.finish == Finish::backward) op.backward_finish(spaces_[0].context);
+}
+
+template <class T>
+std::size_t Workspace<T>::bytes() const {
+  std::size_t sum = batch_.bytes();
+  for (const auto& state : state_) sum += state.bytes();
+  for (const auto& codes : codes_) sum += codes.bytes();
+  for (const Space& space : spaces_)
+    sum += space.block.bytes() + space.scratch.a.bytes() + space.scratch.b.bytes();
+  return sum;
+}
+
+template class Workspace<float>;
+template class Workspace<double>;
+
+}  // namespace lamina

@@ -1,0 +1,95 @@
+// Workspace: the memory of one run of a plan, and the loop that passes row blocks through a stage.
+// It belongs to a call; two threads can run one plan with two workspaces.
+#pragma once
+
+#include "lamina/base/array.hpp"
+#include "lamina/nn/plan.hpp"
+
+namespace lamina {
+
+// The rows of a batch: batch row r is row index[r] of the arrays, or first + r without an index.
+struct Batch {
+  const std::vector<ArrayView>* inputs = nullptr;
+  const std::int64_t* index = nullptr;
+  Index first = 0;
+  Index rows = 0;
+  Index source(Index r) const { return index ? index[r] : first + r; }
+};
+
+template <class T>
+class Workspace {
+ public:
+  // `capacity`: most rows of a batch; `block`: most rows that a thread takes at a time.
+  Workspace(const Plan& plan, Index capacity, Index block, int threads);
+
+  // Points the contexts at a batch. parameters: the weights to run with.
+  void begin(const T* parameters, const Batch& batch, bool training, std::uint64_t seed,
+             std::uint64_t step);
+
+  // Passes rows [part.begin, part.end) through a stage on `threads` threads; loss(thread, rows)
+  // runs the loss action. begin() must have been called.
+  template <class Loss>
+  void run_stage(const Stage& stage, Range part, int threads, Loss&& loss) {
+    const Index blocks = (part.size() + block_ - 1) / block_;
+    parallel(static_cast<int>(std::min<Index>(threads, blocks)), [&](int thread) {
+      const int used = static_cast<int>(std::min<Index>(threads, blocks));
+      for (Index b = thread; b < blocks; b += used) {
+        const Range rows{part.begin + b * block_,
+                         std::min(part.end, part.begin + (b + 1) * block_)};
+        enter_block(thread, rows);
+        for (const Action& action : stage.actions) {
+          if (action.kind == ActionKind::loss)
+            loss(thread, rows);
+          else
+            act(action, thread, rows);
+        }
+      }
+    });
+  }
+  void finish_stage(const Stage& stage);
+
+  // Moves the block stores of a thread to these rows.
+  void enter_block(int thread, Range rows);
+  void act(const Action& action, int thread, Range rows);
+
+  const Context<T>& context(int thread) const {
+    return spaces_[static_cast<std::size_t>(thread)].context;
+  }
+  Context<T>& context(int thread) { return spaces_[static_cast<std::size_t>(thread)].context; }
+  const Rows<T>& values(int thread, Value v) const {
+    return spaces_[static_cast<std::size_t>(thread)].values[static_cast<std::size_t>(v.id)];
+  }
+  const Rows<T>& gradients(int thread, Value v) const {
+    return spaces_[static_cast<std::size_t>(thread)].gradients[static_cast<std::size_t>(v.id)];
+  }
+
+  // Row of the arrays that held NaN or infinity in a streamed input, the first in batch order; -1.
+  Index bad_row() const;
+
+  Index padded_rows() const { return padded_; }
+  Index block() const { return block_; }
+  int threads() const { return static_cast<int>(spaces_.size()); }
+  std::size_t bytes() const;
+
+ private:
+  struct Space {  // of one thread
+    Buffer<T> block;
+    ProductScratch<T> scratch;
+    std::vector<Rows<T>> values, gradients;
+    std::vector<Codes> codes;
+    Context<T> context;
+    Index bad_row = -1;
+  };
+  void gather(Space& space, Range rows);
+
+  const Plan& plan_;
+  Index capacity_, block_, padded_ = 0;
+  Buffer<T> batch_;
+  std::vector<Buffer<std::byte>> state_;
+  std::vector<std::byte*> state_pointers_;
+  std::vector<Buffer<std::int32_t>> codes_;  // by port
+  std::vector<Space> spaces_;
+  Batch rows_;
+};
+
+}  // namespace lamina
