@@ -1,0 +1,338 @@
+#include "lamina/train/objective.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lamina/nn/ops/activation_op.hpp"
+
+namespace lamina {
+namespace {
+
+const Choice* output_choice(const Model& model) {
+  const int i = output_activation(model.graph());
+  if (i < 0) return nullptr;
+  const OpBase* op = model.graph().ops[static_cast<std::size_t>(i)].get();
+  if (const auto* f = dynamic_cast<const ActivationOp<float>*>(op)) return &f->choice;
+  return &dynamic_cast<const ActivationOp<double>*>(op)->choice;
+}
+
+std::string output_name(const Model& model) {
+  const Choice* choice = output_choice(model);
+  return choice ? Activations::infos()[static_cast<std::size_t>(choice->index)].name : "linear";
+}
+
+std::string loss_name(const Objective& o) {
+  return o.custom ? "custom" : Losses::infos()[static_cast<std::size_t>(o.loss.index)].name;
+}
+
+bool categorical(const Objective& o) { return loss_name(o) == "categorical_crossentropy"; }
+
+void check_output(const Model& model, const Objective& o) {
+  const std::string name = loss_name(o), output = output_name(model);
+  const Info& info = Losses::infos()[static_cast<std::size_t>(o.loss.index)];
+  const bool from_logits = !o.loss.parameters.empty() && o.loss.parameters[0] != 0;
+  if (categorical(o)) {
+    require(
+        o.outputs > 1,
+        "categorical_crossentropy needs one output a class, the model has 1: for two classes end "
+        "the model with "
+        "lm.Dense(1, activation='sigmoid') and use 'binary_crossentropy', or give it 2 outputs");
+    require(
+        output != "sigmoid",
+        "categorical_crossentropy expects a distribution: end the model with activation='softmax' "
+        "(sigmoid goes with 'binary_crossentropy')");
+  }
+  if (name == "binary_crossentropy")
+    require(output != "softmax",
+            "binary_crossentropy expects one probability an output: end the model with "
+            "activation='sigmoid' "
+            "(softmax goes with 'categorical_crossentropy')");
+  if (!categorical(o) && name != "binary_crossentropy") return;
+  require(from_logits || (output != "linear" && output != "relu" && output != "leaky_relu" &&
+                          output != "tanh"),
+          name, " expects probabilities: end the model with activation='",
+          loss_kernel<float>(o.loss.index).fused_activation, "' or use ", info.class_name,
+          "(from_logits=True)");
+  require(!from_logits || output == "linear", name,
+          "(from_logits=True) expects a linear output, the model ends with activation='", output,
+          "'");
+}
+
+}  // namespace
+
+std::vector<std::string> Objective::names() const {
+  std::vector<std::string> out = {"loss"};
+  for (const int m : metrics) out.push_back(Metrics::infos()[static_cast<std::size_t>(m)].name);
+  return out;
+}
+
+Objective read_objective(const Model& model, const Json& loss, const Json& metrics) {
+  Objective o;
+  o.outputs = model.graph().output.width;
+  const std::string output = output_name(model);
+  require(!(output == "softmax" && o.outputs == 1),
+          "softmax over 1 output is always 1: end the model with "
+          "lm.Dense(1, activation='sigmoid') and use 'binary_crossentropy'");
+  if (!loss.is_null()) {
+    o.loss = read_choice("loss", Losses::infos(), loss);
+    check_output(model, o);
+    o.fused = output == loss_kernel<float>(o.loss.index).fused_activation;
+    const bool bce = loss_name(o) == "binary_crossentropy";
+    o.binary = bce || o.outputs == 1;
+  } else {
+    o.binary = o.outputs == 1 || output == "sigmoid";
+  }
+  for (const Json& metric : metrics) {
+    require(metric.is_string(), "a metric is a name, got ", metric.dump());
+    o.metrics.push_back(find("metric", Metrics::infos(), metric.get<std::string>()));
+  }
+  return o;
+}
+
+namespace {
+
+// The first row with a NaN or infinity, or -1.
+Index first_bad_row(const ArrayView& view, int threads) {
+  if (view.dtype != DType::float32 && view.dtype != DType::float64 && view.dtype != DType::float16)
+    return -1;
+  threads = view.rows * view.columns < 200000 ? 1 : threads;
+  std::vector<Index> bad(static_cast<std::size_t>(threads), -1);
+  parallel(threads, [&](int thread) {
+    const Range mine = share(view.rows, thread, threads);
+    Buffer<double> row(view.columns);
+    for (Index r = mine.begin; r < mine.end; ++r) {
+      const auto check = [&](const auto* x) {
+        std::remove_cvref_t<decltype(x[0])> sum = 0;
+        for (Index j = 0; j < view.columns; ++j) sum += x[j] * 0;
+        return sum == 0;
+      };
+      const auto* raw = static_cast<const std::byte*>(view.data) + r * view.row_stride;
+      bool good;
+      if (view.dtype == DType::float32 && view.column_stride == 4 && !view.swapped &&
+          reinterpret_cast<std::uintptr_t>(raw) % 4 == 0) {
+        good = check(reinterpret_cast<const float*>(raw));
+      } else {
+        gather_row(view, r, row.data());
+        good = check(static_cast<const double*>(row.data()));
+      }
+      if (!good) {
+        bad[static_cast<std::size_t>(thread)] = r;
+        return;
+      }
+    }
+  });
+  for (const Index r : bad)
+    if (r >= 0) return r;
+  return -1;
+}
+
+[[noreturn]] void refuse_row(const std::string& what, const ArrayView& view, Index row) {
+  for (Index j = 0; j < view.columns; ++j) {
+    const double x = read_element(view, row, j);
+    if (std::isfinite(x)) continue;
+    fail(what, ": column ", j, " holds ", std::isnan(x) ? "NaN" : "infinity", " in row ", row);
+  }
+  fail(what, ": row ", row, " holds a value that is not finite");
+}
+
+void check_labels(const Data& data, Index classes) {
+  for (Index r = 0; r < data.target.rows; ++r) {
+    const double y = read_element(data.target, r, 0);
+    require(y >= 0 && y < static_cast<double>(classes) && y == std::floor(y), "y: label ", y,
+            " in row ", r, " is not a whole number in 0 ... ", classes - 1, " (the model has ",
+            classes, " outputs)");
+  }
+}
+
+void check_range(const ArrayView& y, double low, double high, const char* loss) {
+  std::vector<double> row(static_cast<std::size_t>(y.columns));
+  for (Index r = 0; r < y.rows; ++r) {
+    gather_row(y, r, row.data());
+    for (Index j = 0; j < y.columns; ++j)
+      require(row[static_cast<std::size_t>(j)] >= low && row[static_cast<std::size_t>(j)] <= high,
+              "y: ", loss, " expects targets between ", low, " and ", high, ", got ",
+              row[static_cast<std::size_t>(j)], " in row ", r);
+  }
+}
+
+void check_distributions(const ArrayView& y) {
+  std::vector<double> row(static_cast<std::size_t>(y.columns));
+  for (Index r = 0; r < y.rows; ++r) {
+    gather_row(y, r, row.data());
+    double sum = 0;
+    bool valid = true;
+    for (const double p : row) sum += p, valid = valid && p >= 0;
+    require(valid && std::abs(sum - 1) < 1e-3, "y: row ", r,
+            " is not a distribution over the classes (it sums to ", sum,
+            "); give class numbers (n,) or rows that sum to 1");
+  }
+}
+
+}  // namespace
+
+void check_data(const Model& model, const Objective& o, Data& data, bool check_inputs,
+                int threads) {
+  const Index n = model.check_inputs(data.inputs);
+  require(n > 0, "X has no rows");
+  for (const std::int64_t row : data.subset)
+    require(row >= 0 && row < n, "row ", row, " is not in 0 ... ", n - 1);
+  const ArrayView& y = data.target;
+  require(y.rows == n, "X has ", n, " rows, y has ", y.rows);
+  data.labels = categorical(o) && y.columns == 1;
+  require(data.labels || y.columns == o.outputs, "y: expected shape ", shape_text({n, o.outputs}),
+          ", got ", shape_text({y.rows, y.columns}));
+  if (!data.weights.empty()) {
+    require(data.weights.rows == n && data.weights.columns == 1, "sample_weight: expected shape ",
+            shape_text({n}), ", got ", shape_text({data.weights.rows, data.weights.columns}));
+    double sum = 0;
+    for (Index r = 0; r < n; ++r) {
+      const double w = read_element(data.weights, r, 0);
+      require(std::isfinite(w) && w >= 0,
+              "sample_weight: expected finite numbers of at least 0, got ", w, " in row ", r);
+      sum += w;
+    }
+    require(sum > 0, "sample_weight: all weights are 0");
+  }
+  const Index bad_target = first_bad_row(y, threads);
+  if (bad_target >= 0) refuse_row("y", y, bad_target);
+  if (data.labels)
+    check_labels(data, o.outputs);
+  else if (categorical(o))
+    check_distributions(y);
+  else if (loss_name(o) == "binary_crossentropy")
+    check_range(y, 0, 1, "binary_crossentropy");
+  if (!check_inputs) return;
+  for (const ArrayView& x : data.inputs) {
+    if (x.streamed) continue;
+    const Index bad = first_bad_row(x, threads);
+    if (bad >= 0) refuse_row("X", x, bad);
+  }
+}
+
+void Sums::add(const Sums& other) {
+  values.resize(other.values.size(), 0);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] += other.values[i];
+  weight += other.weight;
+}
+
+std::vector<double> Sums::means(const Objective& objective) const {
+  std::vector<double> out;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double mean = weight > 0 ? values[i] / weight : std::nan("");
+    out.push_back(i == 0 ? mean : metric_kernel<double>(objective.metrics[i - 1]).finish(mean));
+  }
+  return out;
+}
+
+template <class T>
+ObjectiveRunner<T>::ObjectiveRunner(const Model& model, const Objective& objective, Index capacity,
+                                    Index block, int threads)
+    : objective_(objective),
+      outputs_(objective.outputs),
+      capacity_(round_up(capacity, kRowStep)),
+      block_(std::min(round_up(block, kRowStep), capacity_)) {
+  if (objective.fused) output_activation_ = *output_choice(model);
+  spaces_.resize(static_cast<std::size_t>(threads));
+  const Index rows = objective.custom ? capacity_ : block_;
+  for (Space& s : spaces_) {
+    s.target.allocate(rows * outputs_);
+    s.scratch.allocate(block_ * outputs_);
+    s.gradient.allocate(block_ * outputs_);
+    s.labels.allocate(rows);
+    if (objective.fused) s.activated.allocate(block_ * outputs_);
+  }
+  results_.allocate(capacity_ * static_cast<Index>(1 + objective.metrics.size()));
+}
+
+template <class T>
+Target<T> ObjectiveRunner<T>::gather(Space& space, Range rows, const Batch& batch,
+                                     const Data& data) {
+  for (Index r = rows.begin; r < rows.end; ++r) {
+    const Index i = r - rows.begin, source = batch.source(r);
+    if (data.labels)
+      gather_row(data.target, source, space.labels.data() + i);
+    else
+      gather_row(data.target, source, space.target.data() + i * outputs_);
+  }
+  if (data.labels) return {nullptr, space.labels.data()};
+  return {space.target.data(), nullptr};
+}
+
+template <class T>
+void ObjectiveRunner<T>::measure(Space& space, Range rows, const T* p, Target<T> y) {
+  bool logits = objective_.fused;
+  for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
+    const MetricKernel<T> metric = metric_kernel<T>(objective_.metrics[m]);
+    if (logits && !metric.works_on_logits) {  // the outputs themselves, once
+      activation_kernels<T>(output_activation_.index)
+          .forward(output_activation_.parameters.data(), rows.size(), outputs_, p,
+                   space.activated.data());
+      p = space.activated.data();
+      logits = false;
+    }
+    double* values = results_.data() + static_cast<Index>(1 + m) * capacity_ + rows.begin;
+    for (Index r = 0; r < rows.size(); ++r)
+      values[r] =
+          metric.row(outputs_, p + r * outputs_, y.at(r, outputs_), logits, objective_.binary);
+  }
+}
+
+template <class T>
+void ObjectiveRunner<T>::run(int thread, Range rows, const Batch& batch, const Data& data,
+                             const T* prediction, const double* scale, T* gradient) {
+  Space& space = spaces_[static_cast<std::size_t>(thread)];
+  const Range real{rows.begin, std::min(rows.end, batch.rows)};
+  if (real.size() <= 0) {
+    if (gradient) std::fill_n(gradient, rows.size() * outputs_, T(0));
+    return;
+  }
+  const Target<T> target = gather(space, real, batch, data);
+  T* d = gradient ? gradient : space.gradient.data();
+  if (!objective_.custom)
+    loss_kernel<T>(objective_.loss.index)
+        .run(objective_.loss.parameters.data(), objective_.fused, real.size(), outputs_, prediction,
+             target, scale ? scale + real.begin : nullptr, results_.data() + real.begin, d,
+             space.scratch.data());
+  if (gradient)
+    std::fill_n(gradient + real.size() * outputs_, (rows.end - real.end) * outputs_, T(0));
+  measure(space, real, prediction, target);
+}
+
+template <class T>
+void ObjectiveRunner<T>::run_custom(const Batch& batch, const Data& data, const T* prediction,
+                                    const double* scale, T* gradient) {
+  Space& space = spaces_[0];
+  const Target<T> target = gather(space, {0, batch.rows}, batch, data);
+  objective_.custom(batch.rows, outputs_, prediction, target.values, results_.data(), gradient);
+  for (Index r = 0; r < batch.rows; ++r)
+    for (Index j = 0; j < outputs_; ++j) gradient[r * outputs_ + j] *= T(scale[r]);
+  const Index padded = round_up(batch.rows, kRowStep);
+  std::fill_n(gradient + batch.rows * outputs_, (padded - batch.rows) * outputs_, T(0));
+  for (Index r = 0; r < batch.rows; r += block_) {
+    const Range rows{r, std::min(batch.rows, r + block_)};
+    measure(space, rows, prediction + r * outputs_, target.at(r, outputs_));
+  }
+}
+
+template <class T>
+void ObjectiveRunner<T>::reduce(Index n, const double* weights, Sums& out) const {
+  out.weight = 0;
+  out.values.assign(1 + objective_.metrics.size(), 0);
+  for (Index r = 0; r < n; r += kRowStep) {
+    const Index end = std::min(n, r + kRowStep);
+    for (std::size_t m = 0; m < out.values.size(); ++m) {
+      const double* values = results_.data() + static_cast<Index>(m) * capacity_;
+      double chunk = 0;
+      for (Index i = r; i < end; ++i) chunk += (weights ? weights[i] : 1.0) * values[i];
+      out.values[m] += chunk;
+    }
+    double chunk = 0;
+    for (Index i = r; i < end; ++i) chunk += weights ? weights[i] : 1.0;
+    out.weight += chunk;
+  }
+}
+
+template class ObjectiveRunner<float>;
+template class ObjectiveRunner<double>;
+
+}  // namespace lamina

@@ -1,0 +1,91 @@
+// Optimizer: settings, step count and slots. It can update a model's parameters tile by tile (fit),
+// from stored gradients (step), or plain arrays (update); all three run the same kernel.
+#pragma once
+
+#include <array>
+
+#include "lamina/functions/optimizers.hpp"
+#include "lamina/nn/model.hpp"
+
+namespace lamina {
+
+struct OptimizerSettings {
+  Choice method, schedule;
+  double clipnorm, clipvalue, global_clipnorm;  // NaN: off
+  double weight_decay = 0;                      // decoupled
+  bool use_ema = false;
+  double ema_momentum = 0.99;
+
+  bool needs_norms() const { return !std::isnan(clipnorm) || !std::isnan(global_clipnorm); }
+};
+OptimizerSettings read_optimizer(const Json& json);
+Json write_optimizer(const OptimizerSettings& settings);
+
+template <class T>
+struct Slots {
+  Buffer<T> slot[kMaxSlots];
+  Buffer<T> average;  // of the weights, if use_ema
+  bool empty() const { return size == 0; }
+  Index size = 0;
+};
+
+class Optimizer {
+ public:
+  explicit Optimizer(const Json& json) : settings(read_optimizer(json)) {}
+
+  OptimizerSettings settings;
+  std::uint64_t iterations = 0;     // completed steps
+  std::uint64_t planned_steps = 0;  // of fit, for schedules whose length comes from it
+  double rate_scale = 1;            // ReduceLROnPlateau's factor
+
+  double learning_rate() const { return rate_scale * schedule_value_at(iterations); }
+  void reset();
+
+  template <class T>
+  Slots<T>& slots();
+  // Allocates slots for a flat buffer of `size`; `start` seeds the moving average.
+  template <class T>
+  void prepare(Index size, const T* start);
+
+  // One step over plain arrays of `sizes[i]` elements.
+  template <class T>
+  void update(const std::vector<T*>& parameters, const std::vector<const T*>& gradients,
+              const std::vector<Index>& sizes);
+  // One step from a model's stored gradients.
+  void step(Model& model);
+
+  std::vector<double> clip;  // by tensor: factors of the last clip by norm
+
+ private:
+  double schedule_value_at(std::uint64_t step) const;
+  Slots<float> slots_f_;
+  Slots<double> slots_d_;
+};
+
+// One step of one optimizer over a model's tensors: scalars prepared once, ranges updated by
+// anyone.
+template <class T>
+class Update {
+ public:
+  Update(Optimizer& optimizer, const ParameterTable& table, T* parameters);
+
+  // Updates elements [offset, offset + n) of a tensor by gradient g; false if a weight became
+  // non-finite.
+  bool apply(const Tensor& tensor, Index offset, Index n, const T* g) const;
+  // From stored gradients: the factor of clipping by norm for each tensor.
+  void measure_norms(const T* gradients);
+
+ private:
+  UpdateRange<T> range(const Tensor& tensor, Index offset, Index n, const T* g) const;
+
+  const OptimizerSettings& settings_;
+  const ParameterTable& table_;
+  T* parameters_;
+  Slots<T>& slots_;
+  double rate_;
+  std::array<double, kMaxScalars> scalars_{};
+  std::vector<double>& clip_;  // kept by the optimizer, so that a step allocates nothing
+  bool clips_ = false;
+};
+
+}  // namespace lamina

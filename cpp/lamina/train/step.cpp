@@ -1,0 +1,197 @@
+#include "lamina/train/step.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace lamina {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr Index kMostBlockRows = 256;
+constexpr double kLongStage = 0.04;  // seconds; longer stages are cut so that a stop is noticed
+
+Index block_rows(Index batch, int threads) {
+  return std::clamp<Index>(round_up((batch + threads - 1) / threads, kRowStep), kRowStep,
+                           kMostBlockRows);
+}
+
+PlanOptions plan_options(const Objective& objective) {
+  PlanOptions options;
+  options.backward = options.training = options.loss = true;
+  options.fuse_output = objective.fused;
+  options.loss_is_stage = static_cast<bool>(objective.custom);
+  return options;
+}
+
+}  // namespace
+
+bool Monitor::keep_going() {
+  if (!tick) return true;
+  const auto now = Clock::now();
+  if (now < next_) return true;
+  const bool go_on = tick();
+  next_ = Clock::now() + std::chrono::milliseconds(50);
+  return go_on;
+}
+
+template <class T>
+StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index batch_size,
+                          int threads)
+    : model_(model),
+      objective_(objective),
+      plan_(model.graph(), plan_options(objective)),
+      chooser_(threads),
+      threads_(threads),
+      space_(plan_, batch_size, block_rows(batch_size, threads), threads),
+      loss_(model, objective, batch_size, space_.block(), threads) {
+  const Index capacity = round_up(batch_size, kRowStep);
+  weight_.allocate(capacity);
+  scale_.allocate(capacity);
+  Index largest = 0;
+  for (const Tile& tile : plan_.tiles) largest = std::max(largest, tile.size);
+  for (int t = 0; t < threads; ++t) tile_.emplace_back(largest);
+  stage_seconds_.assign(plan_.stages.size(), 0);
+  first_tile_.reserve(static_cast<std::size_t>(threads) + 1);
+  share_tiles(threads);
+}
+
+// Contiguous runs of tiles of about the same cost; the same tiles on the same thread every step.
+template <class T>
+void StepRunner<T>::share_tiles(int threads) {
+  threads_ = threads;
+  double total = 0, sum = 0;
+  for (const Tile& tile : plan_.tiles) total += tile.cost;
+  first_tile_.assign(static_cast<std::size_t>(threads_) + 1, plan_.tiles.size());
+  std::size_t thread = 0;
+  for (std::size_t i = 0; i < plan_.tiles.size(); ++i) {
+    while (thread < static_cast<std::size_t>(threads_) &&
+           sum >= total * static_cast<double>(thread) / threads_ - 0.5)
+      first_tile_[thread++] = i;
+    sum += plan_.tiles[i].cost;
+  }
+}
+
+template <class T>
+bool StepRunner<T>::weigh(const Batch& batch, const Data& data) {
+  double sum = 0;
+  for (Index r = 0; r < batch.rows; r += kRowStep) {
+    double chunk = 0;
+    for (Index i = r; i < std::min(batch.rows, r + kRowStep); ++i)
+      chunk += weight_[i] = data.weight(batch.source(i));
+    sum += chunk;
+  }
+  if (sum <= 0) return false;
+  for (Index r = 0; r < batch.rows; ++r) scale_[r] = weight_[r] / sum;
+  return true;
+}
+
+// False if the monitor asked to stop.
+template <class T>
+bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& monitor) {
+  const Value p = plan_.output;
+  const auto loss = [&](int thread, Range rows) {
+    const Rows<T>& gradient = space_.gradients(thread, p);
+    loss_.run(thread, rows, batch, data, space_.values(thread, p).row(rows.begin), scale_.data(),
+              gradient.data ? gradient.row(rows.begin) : nullptr);
+  };
+  for (std::size_t s = 0; s < plan_.stages.size(); ++s) {
+    const Stage& stage = plan_.stages[s];
+    const Index padded = space_.padded_rows();
+    // A stage that took long last time is cut into parts, with a tick between them.
+    const auto parts =
+        std::min<Index>(padded / kRowStep, 1 + static_cast<Index>(stage_seconds_[s] / kLongStage));
+    const auto start = Clock::now();
+    for (Index i = 0; i < parts; ++i) {
+      if (!monitor.keep_going()) return false;
+      const Index chunks = padded / kRowStep;
+      space_.run_stage(stage, {chunks * i / parts * kRowStep, chunks * (i + 1) / parts * kRowStep},
+                       threads_, loss);
+    }
+    stage_seconds_[s] = std::chrono::duration<double>(Clock::now() - start).count();
+    if (stage.finish == Finish::loss)
+      loss_.run_custom(batch, data, space_.values(0, p).row(0), scale_.data(),
+                       space_.gradients(0, p).row(0));
+    space_.finish_stage(stage);
+  }
+  return true;
+}
+
+// Runs task(thread, tile) -> bool over all tiles; false if one said so.
+template <class T>
+template <class Task>
+bool StepRunner<T>::for_tiles(Task&& task) {
+  std::atomic<bool> good{true};
+  parallel(threads_, [&](int thread) {
+    const auto t = static_cast<std::size_t>(thread);
+    for (std::size_t i = first_tile_[t]; i < first_tile_[t + 1]; ++i)
+      if (!task(thread, plan_.tiles[i])) good = false;
+  });
+  return good;
+}
+
+template <class T>
+StepResult StepRunner<T>::run(const Batch& batch, const Data& data, Optimizer* optimizer,
+                              const StepOptions& options, Monitor& monitor) {
+  if (const int threads = chooser_.next(); threads != threads_) share_tiles(threads);
+  const auto start = Clock::now();
+  const StepResult result = step(batch, data, optimizer, options, monitor);
+  chooser_.took(std::chrono::duration<double>(Clock::now() - start).count());
+  return result;
+}
+
+template <class T>
+StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* optimizer,
+                               const StepOptions& options, Monitor& monitor) {
+  if (!weigh(batch, data)) return StepResult::skipped;
+  space_.begin(model_.weights(), batch, true, options.seed, options.step);
+  if (!run_rows(batch, data, monitor)) return StepResult::stopped;
+  bad_row_ = space_.bad_row();
+  if (bad_row_ >= 0) return StepResult::bad_row;
+  loss_.reduce(batch.rows, weight_.data(), sums_);
+  if (!std::isfinite(sums_.values[0])) return StepResult::bad_loss;
+
+  const auto gradient = [&](int thread, const Tile& tile, T* out) {
+    static_cast<const Op<T>&>(*model_.graph().ops[static_cast<std::size_t>(tile.op)])
+        .parameter_gradient(space_.context(thread), tile.tensor, tile.rows, out);
+  };
+  const ParameterTable& table = model_.graph().parameters;
+  const auto tensor = [&](const Tile& tile) -> const Tensor& {
+    return table.tensors[static_cast<std::size_t>(tile.tensor)];
+  };
+  const bool store = !options.update || optimizer->settings.needs_norms();
+  T* stored = store ? model_.stored_gradients() : nullptr;
+  bool good = true;
+  if (store) {
+    for_tiles([&](int thread, const Tile& tile) {
+      gradient(thread, tile, stored + tile.offset);
+      return true;
+    });
+    if (!options.update) return StepResult::done;
+  }
+  Update<T> update(*optimizer, table, model_.weights());
+  if (store) update.measure_norms(stored);
+  good = for_tiles([&](int thread, const Tile& tile) {
+    T* g = store ? stored + tile.offset : tile_[static_cast<std::size_t>(thread)].data();
+    if (!store) gradient(thread, tile, g);
+    return update.apply(tensor(tile), tile.offset, tile.size, g);
+  });
+  ++optimizer->iterations;
+  if (!good) {
+    for (const Tensor& t : table.tensors)
+      for (Index i = 0; i < t.size; ++i)
+        if (!std::isfinite(model_.weights()[t.offset + i])) {
+          culprit_ = t.name;
+          return StepResult::bad_weight;
+        }
+  }
+  Context<T>& context = space_.context(0);
+  context.statistics = model_.weights();
+  for (const auto& op : model_.graph().ops)
+    static_cast<const Op<T>&>(*op).update_statistics(context);
+  return StepResult::done;
+}
+
+template class StepRunner<float>;
+template class StepRunner<double>;
+
+}  // namespace lamina

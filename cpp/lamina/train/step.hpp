@@ -1,0 +1,71 @@
+// StepRunner: one optimisation step in two phases. Rows phase: every row block passes forward, loss
+// and backward. Parameters phase: every tile of parameters gets its gradient over the whole batch
+// and is updated at once; or gradients are stored and a second sweep follows, with the same bits.
+#pragma once
+
+#include <chrono>
+
+#include "lamina/train/objective.hpp"
+#include "lamina/train/optimizer.hpp"
+#include "lamina/train/thread_chooser.hpp"
+
+namespace lamina {
+
+// What the caller may do between parts of a long run; called by the calling thread alone.
+struct Monitor {
+  std::function<bool()> tick;                                     // false: stop
+  std::function<bool(std::uint64_t step, const Sums&)> on_batch;  // after each step; false: stop
+
+  // Calls tick at most every 50 ms.
+  bool keep_going();
+
+ private:
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
+};
+
+enum class StepResult { done, skipped, stopped, bad_loss, bad_weight, bad_row };
+
+struct StepOptions {
+  std::uint64_t seed = 0, step = 0;
+  bool update = true;  // false: store the gradients and leave the weights
+};
+
+template <class T>
+class StepRunner {
+ public:
+  StepRunner(ModelOf<T>& model, const Objective& objective, Index batch_size, int threads);
+
+  StepResult run(const Batch& batch, const Data& data, Optimizer* optimizer,
+                 const StepOptions& options, Monitor& monitor);
+
+  const Sums& sums() const { return sums_; }               // of the last step
+  const std::string& culprit() const { return culprit_; }  // the tensor that became non-finite
+  Index bad_row() const { return bad_row_; }
+  std::size_t bytes() const { return space_.bytes(); }
+
+ private:
+  StepResult step(const Batch& batch, const Data& data, Optimizer* optimizer,
+                  const StepOptions& options, Monitor& monitor);
+  bool weigh(const Batch& batch, const Data& data);
+  bool run_rows(const Batch& batch, const Data& data, Monitor& monitor);
+  template <class Task>
+  bool for_tiles(Task&& task);
+  void share_tiles(int threads);
+
+  ModelOf<T>& model_;
+  const Objective& objective_;
+  Plan plan_;
+  ThreadChooser chooser_;
+  int threads_;  // of the current step
+  Workspace<T> space_;
+  ObjectiveRunner<T> loss_;
+  Buffer<double> weight_, scale_;        // by batch row; scale = weight / sum of weights
+  std::vector<std::size_t> first_tile_;  // by thread: tiles are owned statically
+  std::vector<Buffer<T>> tile_;          // by thread
+  std::vector<double> stage_seconds_;
+  Sums sums_;
+  std::string culprit_;
+  Index bad_row_ = -1;
+};
+
+}  // namespace lamina

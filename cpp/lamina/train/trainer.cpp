@@ -1,0 +1,340 @@
+#include "lamina/train/trainer.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lamina/base/philox.hpp"
+#include "lamina/functions/schedules.hpp"
+
+namespace lamina {
+namespace {
+
+// A cheap mark of the data that an open epoch belongs to: shapes, and the target's bits.
+std::uint64_t signature(const Data& data, Index batch_size, bool shuffle) {
+  std::uint64_t hash = 1469598103934665603ull;
+  const auto mix = [&](std::uint64_t x) { hash = (hash ^ x) * 1099511628211ull; };
+  mix(static_cast<std::uint64_t>(data.rows()));
+  mix(static_cast<std::uint64_t>(batch_size));
+  mix(shuffle);
+  for (const ArrayView& x : data.inputs) mix(static_cast<std::uint64_t>(x.columns));
+  const Index step = std::max<Index>(1, data.rows() / 1024);
+  for (Index r = 0; r < data.rows(); r += step)
+    mix(std::bit_cast<std::uint64_t>(read_element(data.target, data.source(r), 0)));
+  return hash;
+}
+
+Index flops(const Model& model) {
+  Index sum = 0;
+  for (const auto& op : model.graph().ops) sum += op->flops_per_row();
+  return sum;
+}
+
+}  // namespace
+
+int training_threads(const Model& model, int requested, Index rows) {
+  return worthwhile_threads(requested, rows, 3 * flops(model));
+}
+
+std::unique_ptr<Trainer> Trainer::create(std::shared_ptr<Model> model,
+                                         std::shared_ptr<Optimizer> optimizer, const Json& loss,
+                                         const Json& metrics, std::uint64_t seed,
+                                         CustomLoss custom) {
+  Objective objective = read_objective(*model, custom ? Json(nullptr) : loss, metrics);
+  objective.custom = std::move(custom);
+  std::unique_ptr<Trainer> trainer;
+  if (auto* f = dynamic_cast<ModelOf<float>*>(model.get()))
+    trainer = std::make_unique<TrainerOf<float>>(*f);
+  else
+    trainer = std::make_unique<TrainerOf<double>>(static_cast<ModelOf<double>&>(*model));
+  trainer->objective_ = std::move(objective);
+  trainer->state.seed = seed;
+  trainer->optimizer = std::move(optimizer);
+  trainer->model = std::move(model);
+  return trainer;
+}
+
+void Trainer::check(Data data, int num_threads) const {
+  check_data(*model, objective_, data, true, thread_count(num_threads));
+}
+
+template <class T>
+void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
+  require(options.batch_size >= 1, "fit: batch_size must be at least 1, got ", options.batch_size);
+  auto guard = std::make_unique<Model::Guard>(net_);
+  check_data(net_, objective_, data, options.check_inputs, thread_count(options.num_threads));
+  const Index n = data.rows();
+  const std::uint64_t mark = signature(data, options.batch_size, options.shuffle);
+  const bool resumed = state.cursor > 0 && state.data_signature == mark;
+  if (length_comes_from_fit(optimizer->settings.schedule)) {
+    require(resumed || optimizer->iterations == 0,
+            "the schedule's length came from the first fit and is used up: give total_steps, or "
+            "call trainer.reset()");
+    if (!resumed)
+      optimizer->planned_steps =
+          options.epochs *
+          static_cast<std::uint64_t>((n + options.batch_size - 1) / options.batch_size);
+  }
+  if (!raw_.empty()) {  // the last fit left the average in the model: go on from the weights
+                        // beneath
+    const Slots<T>& s = optimizer->slots<T>();
+    if (s.average.size() == raw_.size() &&
+        std::memcmp(net_.weights(), s.average.data(), raw_.bytes()) == 0)
+      std::copy_n(raw_.data(), raw_.size(), net_.weights());
+    raw_ = {};
+  }
+  optimizer->prepare(net_.graph().parameters.size, net_.weights());
+  const Index batch = std::min(options.batch_size, n);
+  const int threads = training_threads(net_, options.num_threads, batch);
+  if (!runner_ || runner_version_ != net_.version() || runner_batch_ != batch ||
+      runner_threads_ != threads) {
+    runner_ = std::make_unique<StepRunner<T>>(net_, objective_, batch, threads);
+    runner_version_ = net_.version();
+    runner_batch_ = batch;
+    runner_threads_ = threads;
+  }
+  data_ = std::move(data);
+  options_ = options;
+  if (!resumed) state.cursor = 0, state.open = {};
+  state.data_signature = mark;
+  order_epoch_ = ~0ull;
+  snapshot();
+  guard_ = std::move(guard);
+}
+
+// A permutation by Fisher and Yates, from (seed, epoch) alone.
+template <class T>
+void TrainerOf<T>::draw_order() {
+  if (order_epoch_ == state.epoch) return;
+  const Index n = data_.rows();
+  order_.resize(static_cast<std::size_t>(n));
+  for (Index i = 0; i < n; ++i) order_[static_cast<std::size_t>(i)] = data_.source(i);
+  const Philox random(state.seed);
+  Philox::Block block{};
+  for (Index i = n - 1; i > 0; --i) {
+    const Index draw = n - 1 - i;
+    if (draw % 2 == 0)
+      block = random(Philox::counter(Stream::shuffle, 0, static_cast<std::uint32_t>(state.epoch),
+                                     static_cast<std::uint32_t>(draw >> 33),
+                                     static_cast<std::uint32_t>(draw / 2)));
+    const auto at = static_cast<std::size_t>(draw % 2 * 2);
+    const std::uint64_t word = (static_cast<std::uint64_t>(block[at]) << 32) | block[at + 1];
+    // 64 random bits modulo at most 2^40 rows: the bias is below 2^-24.
+    std::swap(order_[static_cast<std::size_t>(i)],
+              order_[word % static_cast<std::uint64_t>(i + 1)]);
+  }
+  order_epoch_ = state.epoch;
+}
+
+// The rows in the order of training, or null for the arrays' own.
+template <class T>
+const std::int64_t* TrainerOf<T>::row_order() const {
+  if (options_.shuffle) return order_.data();
+  return data_.subset.empty() ? nullptr : data_.subset.data();
+}
+
+template <class T>
+void TrainerOf<T>::snapshot() {
+  const Index n = net_.graph().parameters.size;
+  // Somebody may still be predicting with the old one: it is then left to them.
+  if (snapshot_) net_.publish(nullptr);
+  if (!snapshot_ || snapshot_.use_count() > 1) snapshot_ = std::make_shared<Buffer<T>>(n);
+  std::copy_n(evaluation_weights(), n, snapshot_->data());
+  net_.publish(snapshot_);
+}
+
+template <class T>
+void TrainerOf<T>::roll_back() {
+  std::copy_n(snapshot_->data(), snapshot_->size(), net_.weights());
+  optimizer->slots<T>() = {};  // they saw the non-finite gradient
+  optimizer->prepare(net_.graph().parameters.size, net_.weights());
+  state.cursor = 0;
+  state.open = {};
+}
+
+template <class T>
+EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
+  if (!guard_) throw StateError("run_epoch: begin_fit first");
+  const Index n = data_.rows();
+  if (options_.shuffle) draw_order();
+  EpochResult result;
+  while (state.cursor < n) {
+    Batch batch{&data_.inputs, row_order() ? row_order() + state.cursor : nullptr, state.cursor,
+                std::min(options_.batch_size, n - state.cursor)};
+    const StepResult step = runner_->run(batch, data_, optimizer.get(),
+                                         {state.seed, optimizer->iterations, true}, monitor);
+    if (step == StepResult::stopped) {
+      result.end = EpochEnd::stopped;
+      return result;
+    }
+    if (step == StepResult::bad_row) {
+      const Index row = runner_->bad_row();
+      fail("X: row ", row,
+           " holds NaN or infinity; the weights are those of the last completed step");
+    }
+    if (step == StepResult::bad_loss || step == StepResult::bad_weight) {
+      const std::string what =
+          step == StepResult::bad_loss ? "the loss" : "a weight of " + runner_->culprit();
+      result.reason = concat(what, " became non-finite in step ", optimizer->iterations, " (epoch ",
+                             state.epoch,
+                             "); the weights are back at the last good epoch. Lower the learning "
+                             "rate, or clip the gradient "
+                             "(global_clipnorm=1.0)");
+      roll_back();
+      result.end = EpochEnd::diverged;
+      return result;
+    }
+    state.cursor += batch.rows;
+    if (step == StepResult::done) state.open.add(runner_->sums());
+    if (monitor.on_batch && !monitor.on_batch(optimizer->iterations, runner_->sums()) &&
+        state.cursor < n) {
+      result.end = EpochEnd::stopped;
+      return result;
+    }
+  }
+  result.means = state.open.means(objective_);
+  result.penalty = penalty();
+  state.cursor = 0;
+  state.open = {};
+  ++state.epoch;
+  snapshot();
+  return result;
+}
+
+template <class T>
+void TrainerOf<T>::end_fit() {
+  if (!guard_) return;
+  use_average();
+  net_.publish(nullptr);
+  data_ = {};
+  guard_.reset();
+  release_threads();
+}
+
+template <class T>
+double TrainerOf<T>::penalty() const {
+  double sum = 0;
+  for (const Tensor& t : net_.graph().parameters.tensors) {
+    if (t.penalty.l1 == 0 && t.penalty.l2 == 0) continue;
+    double squares = 0, absolute = 0;
+    for (Index i = 0; i < t.size; ++i) {
+      const double w = net_.weights()[t.offset + i];
+      squares += w * w;
+      absolute += std::abs(w);
+    }
+    sum += t.penalty.l2 * squares + t.penalty.l1 * absolute;
+  }
+  return sum;
+}
+
+template <class T>
+const T* TrainerOf<T>::evaluation_weights() const {
+  const Slots<T>& s = optimizer->slots<T>();
+  return fitting() && !s.average.empty() ? s.average.data() : net_.weights();
+}
+
+template <class T>
+void TrainerOf<T>::use_average() {
+  const Slots<T>& s = optimizer->slots<T>();
+  if (s.average.empty() || state.cursor > 0) return;
+  const Index n = net_.graph().parameters.size;
+  raw_.allocate(n);
+  std::copy_n(net_.weights(), n, raw_.data());
+  std::copy_n(s.average.data(), n, net_.weights());
+}
+
+template <class T>
+std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads) {
+  check_data(net_, objective_, data, true, thread_count(num_threads));
+  const Index n = data.rows();
+  PlanOptions options;
+  options.fuse_output = objective_.fused;
+  const Plan plan(net_.graph(), options);
+  const int threads = worthwhile_threads(num_threads, n, plan.flops_per_row);
+  const Index block =
+      std::min(round_up(std::clamp<Index>(block_rows, 1, 256), kRowStep), round_up(n, kRowStep));
+  Workspace<T> space(plan, block, block, threads);
+  ObjectiveRunner<T> runner(net_, objective_, n, block, threads);
+  const Batch batch{&data.inputs, data.subset.empty() ? nullptr : data.subset.data(), 0, n};
+  space.begin(evaluation_weights(), batch, false, state.seed, 0);
+  Buffer<T> all;  // a loss outside the core wants all predictions at once
+  Buffer<double> ones(objective_.custom ? n : 0);
+  if (objective_.custom) all.allocate(round_up(n, kRowStep) * objective_.outputs);
+  run_inference(space, plan, n, threads, [&](int thread, Range rows) {
+    const T* p = space.values(thread, plan.output).row(rows.begin);
+    if (objective_.custom)
+      std::copy_n(p, rows.size() * objective_.outputs,
+                  all.data() + rows.begin * objective_.outputs);
+    else
+      runner.run(thread, rows, batch, data, p, nullptr, nullptr);
+  });
+  if (objective_.custom) {
+    Buffer<T> gradient(round_up(n, kRowStep) * objective_.outputs);
+    runner.run_custom(batch, data, all.data(), ones.data(), gradient.data());
+  }
+  Buffer<double> weights(data.weights.empty() ? 0 : n);
+  for (Index r = 0; r < weights.size(); ++r) weights[r] = data.weight(data.source(r));
+  const Index bad = space.bad_row();
+  require(bad < 0, "X: row ", bad, " holds NaN or infinity");
+  Sums sums;
+  runner.reduce(n, weights.empty() ? nullptr : weights.data(), sums);
+  return sums.means(objective_);
+}
+
+template <class T>
+double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
+  const Model::Guard guard(net_);
+  check_data(net_, objective_, data, true, thread_count(num_threads));
+  const Index n = data.rows();
+  StepRunner<T> runner(net_, objective_, n, training_threads(net_, num_threads, n));
+  Monitor nobody;
+  const StepResult result = runner.run({&data.inputs, nullptr, 0, n}, data, optimizer.get(),
+                                       {state.seed, optimizer->iterations, false}, nobody);
+  require(result != StepResult::bad_row, "X: row ", runner.bad_row(), " holds NaN or infinity");
+  require(result != StepResult::bad_loss, "compute_gradients: the loss is not finite");
+  return runner.sums().values[0] / runner.sums().weight;
+}
+
+template <class T>
+void TrainerOf<T>::keep_best(double value, std::uint64_t epoch) {
+  const Index n = net_.graph().parameters.size;
+  best_.reserve(n);
+  std::copy_n(evaluation_weights(), n, best_.data());
+  state.has_best = true;
+  state.best_value = value;
+  state.best_epoch = epoch;
+}
+
+template <class T>
+bool TrainerOf<T>::restore_best() {
+  if (!state.has_best || best_.empty()) return false;
+  std::copy_n(best_.data(), best_.size(), net_.weights());
+  Slots<T>& s = optimizer->slots<T>();
+  if (!s.average.empty()) std::copy_n(best_.data(), best_.size(), s.average.data());
+  return true;
+}
+
+template <class T>
+void TrainerOf<T>::reset() {
+  if (fitting()) throw StateError("trainer.reset: a fit is running");
+  const std::uint64_t seed = state.seed;
+  optimizer->reset();
+  state = {};
+  state.seed = seed;
+  best_ = {};
+  raw_ = {};
+  order_epoch_ = ~0ull;
+}
+
+template <class T>
+std::size_t TrainerOf<T>::bytes() const {
+  const Slots<T>& s = optimizer->slots<T>();
+  std::size_t sum =
+      best_.bytes() + raw_.bytes() + s.average.bytes() + (runner_ ? runner_->bytes() : 0);
+  for (const auto& slot : s.slot) sum += slot.bytes();
+  return sum + (snapshot_ ? snapshot_->bytes() : 0);
+}
+
+template class TrainerOf<float>;
+template class TrainerOf<double>;
+
+}  // namespace lamina

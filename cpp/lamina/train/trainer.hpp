@@ -1,0 +1,120 @@
+// Trainer: epochs over a data set, with everything the future depends on in one TrainState.
+#pragma once
+
+#include "lamina/train/step.hpp"
+
+namespace lamina {
+
+// Raised by any change of the order in which numbers are added or drawn.
+inline constexpr int kNumericsVersion = 1;
+
+// With the parameters and the optimizer's slots, all that a resumed run needs.
+struct TrainState {
+  int numerics_version = kNumericsVersion;
+  std::uint64_t seed = 0;
+  std::uint64_t epoch = 0;  // completed epochs
+  Index cursor = 0;         // rows of the open epoch that are done
+  Sums open;                // sums of the open epoch
+  std::uint64_t data_signature = 0;
+  bool has_best = false;
+  double best_value = 0;
+  std::uint64_t best_epoch = 0;
+};
+
+struct FitOptions {
+  Index batch_size = 128;
+  std::uint64_t epochs = 20;
+  bool shuffle = true;
+  int num_threads = 0;
+  bool check_inputs = true;
+};
+
+enum class EpochEnd { complete, stopped, diverged };
+
+struct EpochResult {
+  EpochEnd end = EpochEnd::complete;
+  std::string reason;         // of a divergence
+  std::vector<double> means;  // by Objective::names()
+  double penalty = 0;         // L1 and L2 of the weights at the end
+};
+
+class Trainer {
+ public:
+  static std::unique_ptr<Trainer> create(std::shared_ptr<Model> model,
+                                         std::shared_ptr<Optimizer> optimizer, const Json& loss,
+                                         const Json& metrics, std::uint64_t seed,
+                                         CustomLoss custom);
+  virtual ~Trainer() = default;
+
+  const Objective& objective() const { return objective_; }
+  TrainState state;
+  std::shared_ptr<Optimizer> optimizer;
+  std::shared_ptr<Model> model;
+
+  // A fit: begin, an epoch at a time, end. begin refuses bad data before anything changes.
+  virtual void begin_fit(Data data, const FitOptions& options) = 0;
+  virtual EpochResult run_epoch(Monitor& monitor) = 0;
+  virtual void end_fit() = 0;
+  bool fitting() const { return guard_ != nullptr; }
+
+  // Refuses data that cannot be trained or measured on.
+  void check(Data data, int num_threads) const;
+  virtual std::vector<double> evaluate(Data data, Index block_rows, int num_threads) = 0;
+  // The engine's own gradients for one batch, into the model's; returns the loss.
+  virtual double compute_gradients(Data data, int num_threads) = 0;
+
+  virtual void keep_best(double value, std::uint64_t epoch) = 0;
+  virtual bool restore_best() = 0;  // false if none was kept
+  virtual void reset() = 0;         // optimizer and state begin anew; weights stay
+  virtual std::size_t bytes() const = 0;
+
+ protected:
+  Objective objective_;
+  std::unique_ptr<Model::Guard> guard_;
+};
+
+template <class T>
+class TrainerOf final : public Trainer {
+ public:
+  explicit TrainerOf(ModelOf<T>& net) : net_(net) {}
+  void begin_fit(Data data, const FitOptions& options) override;
+  EpochResult run_epoch(Monitor& monitor) override;
+  void end_fit() override;
+  std::vector<double> evaluate(Data data, Index block_rows, int num_threads) override;
+  double compute_gradients(Data data, int num_threads) override;
+  void keep_best(double value, std::uint64_t epoch) override;
+  bool restore_best() override;
+  void reset() override;
+  std::size_t bytes() const override;
+
+  Buffer<T>& best() { return best_; }
+  Buffer<T>& raw() { return raw_; }
+
+ private:
+  friend class Trainer;
+  void draw_order();
+  const std::int64_t* row_order() const;
+  void roll_back();
+  void snapshot();
+  double penalty() const;
+  // The weights that predictions use: the moving average if there is one.
+  const T* evaluation_weights() const;
+  void use_average();
+
+  ModelOf<T>& net_;
+  Data data_;
+  FitOptions options_;
+  std::unique_ptr<StepRunner<T>> runner_;
+  unsigned runner_version_ = 0;
+  Index runner_batch_ = 0;
+  int runner_threads_ = 0;
+  std::vector<std::int64_t> order_;
+  std::uint64_t order_epoch_ = ~0ull;
+  std::shared_ptr<Buffer<T>> snapshot_;
+  Buffer<T> best_, raw_;  // raw_: the weights beneath the average, between fits
+};
+
+// Threads for training steps of `rows` rows.
+int training_threads(const Model& model, int requested, Index rows);
+
+}  // namespace lamina
