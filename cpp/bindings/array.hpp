@@ -1,0 +1,40 @@
+// NumPy arrays as the core's views and back. The only file that knows NumPy.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "lamina/nn/model.hpp"
+#include "lamina/train/objective.hpp"
+
+namespace lamina::bindings {
+
+namespace py = pybind11;
+
+// A view of a 1-D (one column) or 2-D array, without a copy. `what` opens the errors.
+ArrayView view(const char* what, const py::array& array);
+std::vector<ArrayView> views(const std::vector<py::array>& arrays);
+Data data(const std::vector<py::array>& inputs, const py::array& target,
+          const std::optional<py::array>& weights,
+          const std::optional<std::vector<std::int64_t>>& rows);
+
+py::dtype numpy_dtype(DataType dtype);
+// A new C-contiguous array of the model's dtype.
+py::array empty(DataType dtype, std::vector<Index> shape);
+// A writable view of the core's memory that keeps `owner` alive.
+py::array borrowed(DataType dtype, const std::vector<Index>& shape, void* memory,
+                   const py::object& owner);
+
+// The array in float32 or float64, C-contiguous (a copy only if it is not).
+template <class T>
+using Dense = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+// Calls f with the array as Dense<float> if it is float32, else as Dense<double>.
+template <class F>
+auto with_floats(const py::array& array, F&& f) {
+  if (py::isinstance<py::array_t<float>>(array)) return f(Dense<float>(array));
+  return f(Dense<double>(array));
+}
+
+}  // namespace lamina::bindings

@@ -1,0 +1,55 @@
+#include <Eigen/Core>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "lamina/base/parallel.hpp"
+#include "lamina/io/tensor_file.hpp"
+#include "lamina/nn/layer.hpp"
+#include "lamina/train/trainer.hpp"
+
+#ifndef LAMINA_LEVEL_NAME
+#define LAMINA_LEVEL_NAME "generic"
+#endif
+
+namespace lamina::bindings {
+namespace {
+
+py::dict info() {
+  py::dict out;
+  out["level"] = LAMINA_LEVEL_NAME;
+  out["openmp"] = has_openmp();
+  out["threads"] = thread_count(0);
+  out["numerics_version"] = kNumericsVersion;
+  out["products"] = product_implementations();
+  out["eigen"] = concat(EIGEN_WORLD_VERSION, ".", EIGEN_MAJOR_VERSION, ".", EIGEN_MINOR_VERSION);
+#ifdef __VERSION__
+  out["compiler"] = __VERSION__;
+#else
+  out["compiler"] = "unknown";
+#endif
+  return out;
+}
+
+py::object to_python(const Json& json) {
+  return py::module_::import("json").attr("loads")(json.dump());
+}
+
+}  // namespace
+
+void bind_info(py::module_& m) {
+  py::register_exception_translator([](std::exception_ptr p) {
+    try {
+      if (p) std::rethrow_exception(p);
+    } catch (const FileError& error) {
+      PyErr_SetString(PyExc_OSError, error.what());
+    }
+  });
+  m.def("info", &info);
+  m.def("catalogue", [] {
+    Json all = catalogue();
+    all["layers"] = layer_catalogue();
+    return to_python(all);
+  });
+}
+
+}  // namespace lamina::bindings

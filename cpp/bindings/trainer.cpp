@@ -1,0 +1,161 @@
+#include "lamina/train/trainer.hpp"
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "lamina/io/train_state.hpp"
+
+namespace lamina::bindings {
+namespace {
+
+using ModelPointer = std::shared_ptr<Model>;
+using OptimizerPointer = std::shared_ptr<Optimizer>;
+
+// A Python loss: (y_true, y_pred) -> (values (n,), gradient (n, outputs)), called with the GIL.
+CustomLoss custom_loss(const py::function& function, DataType dtype) {
+  return [function, dtype](Index rows, Index n, const void* prediction, const void* target,
+                           double* values, void* gradient) {
+    const py::gil_scoped_acquire acquire;
+    const std::size_t width = dtype == DataType::float32 ? 4 : 8,
+                      bytes = static_cast<std::size_t>(rows * n) * width;
+    py::array p = empty(dtype, {rows, n}), y = empty(dtype, {rows, n});
+    std::memcpy(p.mutable_data(), prediction, bytes);
+    std::memcpy(y.mutable_data(), target, bytes);
+    const py::object result = function(y, p);
+    require(py::isinstance<py::tuple>(result) && py::len(result) == 2,
+            "loss: the function must return (values, gradient)");
+    const Dense<double> v(result[py::int_(0)]);
+    require(v.size() == rows, "loss: expected ", rows, " values, got ", v.size());
+    std::copy_n(v.data(), rows, values);
+    const auto copy = [&]<class T>(const Dense<T>& g) {
+      require(g.size() == rows * n, "loss: expected a gradient of shape ", shape_text({rows, n}),
+              ", got ", py::str(g.attr("shape")).template cast<std::string>());
+      std::memcpy(gradient, g.data(), bytes);
+    };
+    if (dtype == DataType::float32)
+      copy(Dense<float>(result[py::int_(1)]));
+    else
+      copy(Dense<double>(result[py::int_(1)]));
+  };
+}
+
+std::unique_ptr<Trainer> make(const ModelPointer& model, const OptimizerPointer& optimizer,
+                              const py::object& loss, const std::string& metrics,
+                              std::uint64_t seed) {
+  CustomLoss custom;
+  Json json;
+  if (py::isinstance<py::function>(loss))
+    custom = custom_loss(loss, model->dtype());
+  else
+    json = parse_json("loss", loss.cast<std::string>());
+  return Trainer::create(model, optimizer, json, parse_json("metrics", metrics), seed, custom);
+}
+
+py::dict named(const Trainer& trainer, const std::vector<double>& means) {
+  py::dict out;
+  const auto names = trainer.objective().names();
+  for (std::size_t i = 0; i < means.size(); ++i) out[py::str(names[i])] = means[i];
+  return out;
+}
+
+void begin_fit(Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
+               const std::optional<py::array>& weights,
+               const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
+               std::uint64_t epochs, bool shuffle, std::optional<int> num_threads,
+               bool check_input) {
+  Data d = data(inputs, target, weights, rows);
+  const py::gil_scoped_release release;
+  trainer.begin_fit(std::move(d),
+                    {batch_size, epochs, shuffle, num_threads.value_or(0), check_input});
+}
+
+py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& on_batch) {
+  Monitor monitor;
+  monitor.tick = [&] {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    return tick.is_none() || tick(trainer.state.cursor).cast<bool>();
+  };
+  if (!on_batch.is_none())
+    monitor.on_batch = [&](std::uint64_t, const Sums& sums) {
+      const py::gil_scoped_acquire acquire;
+      return on_batch(named(trainer, sums.means(trainer.objective()))).cast<bool>();
+    };
+  EpochResult result;
+  {
+    const py::gil_scoped_release release;
+    result = trainer.run_epoch(monitor);
+  }
+  py::dict out;
+  constexpr const char* ends[] = {"complete", "stopped", "diverged"};
+  out["end"] = ends[static_cast<int>(result.end)];
+  out["reason"] = result.reason;
+  out["means"] = named(trainer, result.means);
+  out["penalty"] = result.penalty;
+  return out;
+}
+
+py::dict evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
+                  const std::optional<py::array>& weights,
+                  const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
+                  std::optional<int> num_threads) {
+  Data d = data(inputs, target, weights, rows);
+  std::vector<double> means;
+  {
+    const py::gil_scoped_release release;
+    means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0));
+  }
+  return named(trainer, means);
+}
+
+void check(const Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
+           const std::optional<py::array>& weights,
+           const std::optional<std::vector<std::int64_t>>& rows, std::optional<int> num_threads) {
+  Data d = data(inputs, target, weights, rows);
+  const py::gil_scoped_release release;
+  trainer.check(std::move(d), num_threads.value_or(0));
+}
+
+double compute_gradients(Trainer& trainer, const std::vector<py::array>& inputs,
+                         const py::array& target, const std::optional<py::array>& weights,
+                         std::optional<int> num_threads) {
+  Data d = data(inputs, target, weights, std::nullopt);
+  const py::gil_scoped_release release;
+  return trainer.compute_gradients(std::move(d), num_threads.value_or(0));
+}
+
+}  // namespace
+
+void bind_trainer(py::module_& m) {
+  using namespace py::literals;
+  const auto none = py::none();
+  py::class_<Trainer>(m, "Trainer")
+      .def(py::init(&make), "model"_a, "optimizer"_a, "loss"_a, "metrics"_a, "seed"_a)
+      .def_property_readonly("names", [](const Trainer& self) { return self.objective().names(); })
+      .def_property_readonly("seed", [](const Trainer& self) { return self.state.seed; })
+      .def_property_readonly("epoch", [](const Trainer& self) { return self.state.epoch; })
+      .def_property_readonly("cursor", [](const Trainer& self) { return self.state.cursor; })
+      .def_property_readonly("fitting", &Trainer::fitting)
+      .def_property_readonly("nbytes", &Trainer::bytes)
+      .def("begin_fit", &begin_fit, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a,
+           "batch_size"_a, "epochs"_a, "shuffle"_a, "num_threads"_a, "check_input"_a)
+      .def("run_epoch", &run_epoch, "tick"_a = none, "on_batch"_a = none)
+      .def("end_fit", &Trainer::end_fit)
+      .def("check", &check, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a, "num_threads"_a)
+      .def("evaluate", &evaluate, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a,
+           "batch_size"_a, "num_threads"_a)
+      .def("compute_gradients", &compute_gradients, "inputs"_a, "target"_a, "sample_weight"_a,
+           "num_threads"_a)
+      .def("keep_best", &Trainer::keep_best, "value"_a, "epoch"_a)
+      .def("restore_best", &Trainer::restore_best)
+      .def("reset", &Trainer::reset)
+      .def("state", [](Trainer& self) { return py::bytes(encode_state(self)); })
+      .def(
+          "load_state",
+          [](Trainer& self, const py::bytes& bytes) {
+            const std::string_view text = bytes;
+            decode_state(self, {text.data(), text.size()});
+          },
+          "state"_a);
+}
+
+}  // namespace lamina::bindings

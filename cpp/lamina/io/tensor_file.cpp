@@ -1,0 +1,179 @@
+#include "lamina/io/tensor_file.hpp"
+
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "lamina/base/sha256.hpp"
+
+#ifdef _WIN32
+#include <io.h>
+#include <process.h>
+#else
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
+namespace lamina {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "files are little-endian");
+constexpr const char* kChecksum = "sha256";
+
+const char* dtype_code(DataType dtype) { return dtype == DataType::float32 ? "F32" : "F64"; }
+
+std::string checksum(const std::map<std::string, std::string>& metadata,
+                     const std::vector<StoredTensor>& tensors) {
+  Sha256 sum;
+  for (const auto& [key, value] : metadata)
+    if (key != kChecksum) sum.add(key), sum.add("="), sum.add(value), sum.add("\n");
+  for (const auto& t : tensors) {
+    sum.add(t.name + dtype_code(t.dtype) + shape_text(t.shape));
+    sum.add(t.data, t.bytes);
+  }
+  return sum.hex();
+}
+
+void sync(std::FILE* file) {
+#ifdef _WIN32
+  _commit(_fileno(file));
+#else
+  ::fsync(::fileno(file));
+#endif
+}
+
+void sync_folder(const std::string& path) {
+#ifndef _WIN32
+  const auto slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int handle = ::open(folder.c_str(), O_RDONLY);
+  if (handle < 0) return;
+  ::fsync(handle);
+  ::close(handle);
+#else
+  (void)path;
+#endif
+}
+
+int process_id() {
+#ifdef _WIN32
+  return _getpid();
+#else
+  return static_cast<int>(::getpid());
+#endif
+}
+
+}  // namespace
+
+const StoredTensor* TensorFile::find(const std::string& name) const {
+  for (const auto& tensor : tensors)
+    if (tensor.name == name) return &tensor;
+  return nullptr;
+}
+
+void TensorFile::read(const std::string& name, void* to, std::size_t bytes) const {
+  const StoredTensor* tensor = find(name);
+  require(tensor != nullptr, "the file has no tensor '", name, "'");
+  require(tensor->bytes == bytes, "tensor '", name, "' has ", tensor->bytes, " bytes, expected ",
+          bytes);
+  if (bytes > 0) std::memcpy(to, tensor->data, bytes);
+}
+
+std::string encode(const TensorFile& file) {
+  Json header = Json::object(), metadata = Json::object();
+  for (const auto& [key, value] : file.metadata) metadata[key] = value;
+  metadata[kChecksum] = checksum(file.metadata, file.tensors);
+  header["__metadata__"] = metadata;
+  std::size_t offset = 0;
+  for (const auto& t : file.tensors) {
+    header[t.name] = {{"dtype", dtype_code(t.dtype)},
+                      {"shape", t.shape},
+                      {"data_offsets", {offset, offset + t.bytes}}};
+    offset += t.bytes;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const auto length = static_cast<std::uint64_t>(text.size());
+  std::string out(sizeof length, '\0');
+  std::memcpy(out.data(), &length, sizeof length);
+  out.reserve(out.size() + text.size() + offset);
+  out += text;
+  for (const auto& t : file.tensors) out.append(static_cast<const char*>(t.data), t.bytes);
+  return out;
+}
+
+TensorFile decode(const std::string& what, std::span<const char> bytes) {
+  std::uint64_t length = 0;
+  require(bytes.size() >= sizeof length, what, ": not a Lamina file (too short)");
+  std::memcpy(&length, bytes.data(), sizeof length);
+  require(length <= bytes.size() - sizeof length, what, ": not a Lamina file, or cut short");
+  TensorFile file;
+  try {
+    const Json header = Json::parse(bytes.data() + 8, bytes.data() + 8 + length);
+    const char* data = bytes.data() + 8 + length;
+    const std::size_t size = bytes.size() - 8 - length;
+    for (const auto& [name, entry] : header.items()) {
+      if (name == "__metadata__") {
+        for (const auto& [key, value] : entry.items())
+          file.metadata[key] = value.get<std::string>();
+        continue;
+      }
+      StoredTensor t;
+      t.name = name;
+      const auto dtype = entry.at("dtype").get<std::string>();
+      require(dtype == "F32" || dtype == "F64", what, ": tensor '", name, "' has unknown dtype ",
+              dtype);
+      t.dtype = dtype == "F32" ? DataType::float32 : DataType::float64;
+      t.shape = entry.at("shape").get<std::vector<Index>>();
+      const auto begin = entry.at("data_offsets").at(0).get<std::size_t>(),
+                 end = entry.at("data_offsets").at(1).get<std::size_t>();
+      require(begin <= end && end <= size, what, ": tensor '", name,
+              "' lies outside the file: it was cut short");
+      t.data = data + begin;
+      t.bytes = end - begin;
+      file.tensors.push_back(t);
+    }
+  } catch (const Json::exception&) {
+    fail(what, ": not a Lamina file (its header is not JSON of the expected form)");
+  }
+  require(file.metadata.count(kChecksum) == 1 &&
+              file.metadata[kChecksum] == checksum(file.metadata, file.tensors),
+          what, ": the checksum does not match: the file is damaged");
+  return file;
+}
+
+void write_atomically(const std::string& path, const std::string& bytes) {
+  const std::string temporary = path + ".tmp" + std::to_string(process_id());
+  std::FILE* file = std::fopen(temporary.c_str(), "wb");
+  if (!file) throw FileError(concat("cannot write ", path, ": ", std::strerror(errno)));
+  errno = 0;
+  bool good = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  good = std::fflush(file) == 0 && good;
+  const int error = errno;
+  if (good) sync(file);
+  good = std::fclose(file) == 0 && good;
+  if (!good || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int reason = good ? errno : error;
+    std::remove(temporary.c_str());
+    throw FileError(concat("cannot write ", path, ": ", std::strerror(reason),
+                           " (the old file, if any, is untouched)"));
+  }
+  sync_folder(path);
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file.good()) throw FileError(concat("cannot read ", path, ": ", std::strerror(errno)));
+  const auto size = file.tellg();
+  if (size < 0 || size > std::numeric_limits<std::int64_t>::max() / 2)
+    throw FileError(concat("cannot read ", path, ": it is not a file"));
+  std::string out(static_cast<std::size_t>(size), '\0');
+  file.seekg(0);
+  file.read(out.data(), size);
+  if (!file.good() && size != 0) throw FileError(concat("cannot read ", path));
+  return out;
+}
+
+}  // namespace lamina

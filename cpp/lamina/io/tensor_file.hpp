@@ -1,0 +1,37 @@
+// A container of named arrays with text metadata, in safetensors layout: u64 length, JSON header,
+// raw little-endian data. It holds no code and carries a SHA-256 of everything but itself.
+#pragma once
+
+#include <map>
+#include <span>
+
+#include "lamina/nn/model.hpp"
+
+namespace lamina {
+
+struct StoredTensor {
+  std::string name;
+  DataType dtype = DataType::float32;
+  std::vector<Index> shape;
+  const void* data = nullptr;
+  std::size_t bytes = 0;
+};
+
+struct TensorFile {
+  std::map<std::string, std::string> metadata;
+  std::vector<StoredTensor> tensors;
+
+  const StoredTensor* find(const std::string& name) const;
+  // Copies a tensor into `to`, checking its size; the error names the tensor.
+  void read(const std::string& name, void* to, std::size_t bytes) const;
+};
+
+std::string encode(const TensorFile& file);
+// The tensors point into `bytes`. `what` (a path) opens every error.
+TensorFile decode(const std::string& what, std::span<const char> bytes);
+
+// Writes under a temporary name, syncs, renames: the old file stays until the new one is whole.
+void write_atomically(const std::string& path, const std::string& bytes);
+std::string read_file(const std::string& path);
+
+}  // namespace lamina
