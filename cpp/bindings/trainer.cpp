@@ -61,11 +61,12 @@ void begin_fit(Trainer& trainer, const std::vector<py::array>& inputs, const py:
                const std::optional<py::array>& weights,
                const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
                std::uint64_t epochs, bool shuffle, std::optional<int> num_threads,
-               bool check_input) {
+               bool check_input, Index block_rows, Index tile_elements, bool exact_threads) {
   Data d = data(inputs, target, weights, rows);
   const py::gil_scoped_release release;
   trainer.begin_fit(std::move(d),
-                    {batch_size, epochs, shuffle, num_threads.value_or(0), check_input});
+                    {batch_size, epochs, shuffle, num_threads.value_or(0), check_input,
+                     {block_rows, tile_elements, exact_threads}});
 }
 
 py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& on_batch) {
@@ -131,13 +132,15 @@ void bind_trainer(py::module_& m) {
   py::class_<Trainer>(m, "Trainer")
       .def(py::init(&make), "model"_a, "optimizer"_a, "loss"_a, "metrics"_a, "seed"_a)
       .def_property_readonly("names", [](const Trainer& self) { return self.objective().names(); })
+      .def_property_readonly("classes", [](const Trainer& self) { return self.objective().classes(); })
       .def_property_readonly("seed", [](const Trainer& self) { return self.state.seed; })
       .def_property_readonly("epoch", [](const Trainer& self) { return self.state.epoch; })
       .def_property_readonly("cursor", [](const Trainer& self) { return self.state.cursor; })
       .def_property_readonly("fitting", &Trainer::fitting)
       .def_property_readonly("nbytes", &Trainer::bytes)
       .def("begin_fit", &begin_fit, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a,
-           "batch_size"_a, "epochs"_a, "shuffle"_a, "num_threads"_a, "check_input"_a)
+           "batch_size"_a, "epochs"_a, "shuffle"_a, "num_threads"_a, "check_input"_a,
+           "block_rows"_a, "tile_elements"_a, "exact_threads"_a)
       .def("run_epoch", &run_epoch, "tick"_a = none, "on_batch"_a = none)
       .def("end_fit", &Trainer::end_fit)
       .def("check", &check, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a, "num_threads"_a)

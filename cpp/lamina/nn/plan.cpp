@@ -167,8 +167,8 @@ void Plan::assign_memory() {
       }
     }
     ++place;
-    if (stages[at(s)].finish == Finish::loss) {
-      uses[at(output.id)].touch(s, place);
+    if (stages[at(s)].finish == Finish::loss) {  // all rows at once: not in a block's memory
+      uses[at(output.id)].touch(s + 1, place);
       touch_gradient(output.id, s, place);
     }
   }
@@ -253,6 +253,7 @@ void Plan::place_stores(const std::vector<Use>& uses, std::vector<int>& group) {
 }
 
 void Plan::cut_tiles() {
+  const Index most = options.tile_elements > 0 ? options.tile_elements : kTileElements;
   for (const int i : run_) {
     if (!wants_gradient_[at(op(i).output.id)]) continue;
     for (const int t : op(i).tensors) {
@@ -261,7 +262,7 @@ void Plan::cut_tiles() {
       const bool matrix = tensor.shape.size() > 1;
       const Index rows = matrix ? tensor.shape[0] : tensor.size,
                   width = matrix ? tensor.size / rows : 1;
-      const Index step = round_up(std::max<Index>(1, kTileElements / width), kRowStep);
+      const Index step = round_up(std::max<Index>(1, most / width), kRowStep);
       for (Index r = 0; r < rows; r += step) {
         Tile tile{i, t, {r, std::min(rows, r + step)}};
         tile.offset = tensor.offset + r * width;

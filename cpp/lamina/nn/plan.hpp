@@ -46,6 +46,7 @@ struct PlanOptions {
   bool loss_is_stage = false;    // the loss runs outside the rows phase (Python)
   bool loss = false;             // there is a loss action between forward and backward
   bool keep_output = false;      // the output is read after the stages
+  Index tile_elements = 0;       // most numbers of a tile; 0: what suits the cache
 };
 
 class Plan {

@@ -66,6 +66,10 @@ std::vector<std::string> Objective::names() const {
   return out;
 }
 
+bool Objective::classes() const {
+  return !custom && (categorical(*this) || (loss_name(*this) == "binary_crossentropy" && outputs == 1));
+}
+
 Objective read_objective(const Model& model, const Json& loss, const Json& metrics) {
   Objective o;
   o.outputs = model.graph().output.width;

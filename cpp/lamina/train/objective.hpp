@@ -24,6 +24,7 @@ struct Objective {
   Index outputs = 0;
 
   std::vector<std::string> names() const;  // "loss", then the metrics
+  bool classes() const;                     // targets are class numbers (or one 0/1 column)
 };
 
 // Reads loss and metrics for a model; refuses combinations that cannot be meant.

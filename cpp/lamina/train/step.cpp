@@ -15,8 +15,9 @@ Index block_rows(Index batch, int threads) {
                            kMostBlockRows);
 }
 
-PlanOptions plan_options(const Objective& objective) {
+PlanOptions plan_options(const Objective& objective, const Scheduling& scheduling) {
   PlanOptions options;
+  options.tile_elements = scheduling.tile_elements;
   options.backward = options.training = options.loss = true;
   options.fuse_output = objective.fused;
   options.loss_is_stage = static_cast<bool>(objective.custom);
@@ -36,13 +37,15 @@ bool Monitor::keep_going() {
 
 template <class T>
 StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index batch_size,
-                          int threads)
+                          int threads, const Scheduling& scheduling)
     : model_(model),
       objective_(objective),
-      plan_(model.graph(), plan_options(objective)),
-      chooser_(threads),
+      plan_(model.graph(), plan_options(objective, scheduling)),
+      chooser_(threads, scheduling.exact_threads),
       threads_(threads),
-      space_(plan_, batch_size, block_rows(batch_size, threads), threads),
+      space_(plan_, batch_size, 
+             scheduling.block_rows > 0 ? scheduling.block_rows : block_rows(batch_size, threads),
+             threads),
       loss_(model, objective, batch_size, space_.block(), threads) {
   const Index capacity = round_up(batch_size, kRowStep);
   weight_.allocate(capacity);

@@ -23,6 +23,14 @@ struct Monitor {
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
 };
 
+// How work is cut and shared. It never changes bits; tests force odd values. 0: what is best.
+struct Scheduling {
+  Index block_rows = 0;        // rows that a thread takes at a time, in multiples of kRowStep
+  Index tile_elements = 0;     // numbers of a tile
+  bool exact_threads = false;  // as many as asked for, however little the work
+  bool operator==(const Scheduling&) const = default;
+};
+
 enum class StepResult { done, skipped, stopped, bad_loss, bad_weight, bad_row };
 
 struct StepOptions {
@@ -33,7 +41,8 @@ struct StepOptions {
 template <class T>
 class StepRunner {
  public:
-  StepRunner(ModelOf<T>& model, const Objective& objective, Index batch_size, int threads);
+  StepRunner(ModelOf<T>& model, const Objective& objective, Index batch_size, int threads,
+             const Scheduling& scheduling);
 
   StepResult run(const Batch& batch, const Data& data, Optimizer* optimizer,
                  const StepOptions& options, Monitor& monitor);

@@ -9,13 +9,14 @@ namespace lamina {
 
 class ThreadChooser {
  public:
-  explicit ThreadChooser(int most) : most_(most) {}
+  // exact: always all of them.
+  explicit ThreadChooser(int most, bool exact) : most_(most), exact_(exact) {}
 
-  int next() const { return most_ == 1 || alone() ? 1 : most_; }
+  int next() const { return !exact_ && alone() ? 1 : most_; }
 
   // Tells how long the step on next() threads took.
   void took(double seconds) {
-    if (most_ == 1) return;
+    if (most_ == 1 || exact_) return;
     if (measured_ < kProbe) {  // the first steps, on one thread: what it takes alone
       // The first one warms caches and is not counted.
       if (measured_++ == 1)
@@ -43,7 +44,9 @@ class ThreadChooser {
 
   static constexpr int kProbe = 4, kWindow = 8;
   static constexpr double kShortestPause = 0.05, kLongestPause = 2.0;  // seconds
-  int most_, measured_ = 0, steps_ = 0;
+  int most_;
+  bool exact_;
+  int measured_ = 0, steps_ = 0;
   double single_ = 0, sum_ = 0, wait_ = 0, pause_ = kShortestPause;
 };
 

@@ -84,13 +84,17 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   }
   optimizer->prepare(net_.graph().parameters.size, net_.weights());
   const Index batch = std::min(options.batch_size, n);
-  const int threads = training_threads(net_, options.num_threads, batch);
+  const int threads = options.scheduling.exact_threads
+                          ? thread_count(options.num_threads)
+                          : training_threads(net_, options.num_threads, batch);
   if (!runner_ || runner_version_ != net_.version() || runner_batch_ != batch ||
-      runner_threads_ != threads) {
-    runner_ = std::make_unique<StepRunner<T>>(net_, objective_, batch, threads);
+      runner_threads_ != threads || runner_scheduling_ != options.scheduling) {
+    runner_ =
+        std::make_unique<StepRunner<T>>(net_, objective_, batch, threads, options.scheduling);
     runner_version_ = net_.version();
     runner_batch_ = batch;
     runner_threads_ = threads;
+    runner_scheduling_ = options.scheduling;
   }
   data_ = std::move(data);
   options_ = options;
@@ -285,7 +289,7 @@ double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
   const Model::Guard guard(net_);
   check_data(net_, objective_, data, true, thread_count(num_threads));
   const Index n = data.rows();
-  StepRunner<T> runner(net_, objective_, n, training_threads(net_, num_threads, n));
+  StepRunner<T> runner(net_, objective_, n, training_threads(net_, num_threads, n), {});
   Monitor nobody;
   const StepResult result = runner.run({&data.inputs, nullptr, 0, n}, data, optimizer.get(),
                                        {state.seed, optimizer->iterations, false}, nobody);

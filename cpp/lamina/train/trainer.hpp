@@ -27,6 +27,7 @@ struct FitOptions {
   bool shuffle = true;
   int num_threads = 0;
   bool check_inputs = true;
+  Scheduling scheduling;
 };
 
 enum class EpochEnd { complete, stopped, diverged };
@@ -108,6 +109,7 @@ class TrainerOf final : public Trainer {
   unsigned runner_version_ = 0;
   Index runner_batch_ = 0;
   int runner_threads_ = 0;
+  Scheduling runner_scheduling_;
   std::vector<std::int64_t> order_;
   std::uint64_t order_epoch_ = ~0ull;
   std::shared_ptr<Buffer<T>> snapshot_;

@@ -1,0 +1,303 @@
+"""Analytic gradients against numerical ones, in float64, for everything the catalogue lists.
+
+Each case goes through central differences of our own (four points, so that the truncation error is
+far below the bar) and through lm.check_gradients. The bar is 1e-6 of the largest entry of the
+gradient. Points lie away from kinks.
+"""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina._isa import core
+
+BAR = 1e-6
+STEP = 1e-4
+KINK_DISTANCE = (
+    5e-3  # wide enough for a step in a layer before, times its weights; never below 1e-3
+)
+
+CATALOGUE = core.catalogue()
+ACTIVATIONS = {entry["name"]: entry for entry in CATALOGUE["activations"]}
+LOSSES = [entry["class"] for entry in CATALOGUE["losses"]]
+LAYERS = [entry["class"] for entry in CATALOGUE["layers"]]
+
+NATURAL_OUTPUT = {"BinaryCrossentropy": "sigmoid", "CategoricalCrossentropy": "softmax"}
+
+# What stands between Dense(4) and the output, for each layer that maps numbers to numbers.
+WITH_ACTIVATION = {
+    "Dense": lambda activation: lm.Dense(4, activation=activation),
+    "Activation": lambda activation: lm.Activation(activation),
+}
+WITHOUT_ACTIVATION = {
+    "Dropout": lambda: lm.Dropout(0.4),
+    "BatchNormalization": lambda: lm._preview.BatchNormalization(),
+    "Residual": lambda: lm._preview.Residual([lm.Dense(4, activation="tanh")]),
+    "Parallel": lambda: lm._preview.Parallel(
+        [lm.Dense(3, activation="tanh"), lm.Dense(2, activation="sigmoid")]
+    ),
+}
+NOT_NUMBERS_TO_NUMBERS = {"Input", "Embedding"}
+
+MIDDLES = [
+    pytest.param(name, activation, id=f"{name}-{activation}" if activation else name)
+    for name in LAYERS
+    if name not in NOT_NUMBERS_TO_NUMBERS
+    for activation in (ACTIVATIONS if name in WITH_ACTIVATION else [None])
+]
+
+
+def parameters(layers):
+    """(name, value) of every kernel and bias, those of nested layers, too."""
+    for layer in layers:
+        for name in ("kernel", "bias"):
+            if getattr(layer, name, None) is not None:
+                yield f"{layer.name}.{name}", getattr(layer, name)
+        yield from parameters(getattr(layer, "layers", ()))
+
+
+def gradients(layers):
+    """Copies of their gradients, by the same names."""
+    found = {}
+    for layer in layers:
+        for name in ("kernel", "bias"):
+            if getattr(layer, name, None) is not None:
+                found[f"{layer.name}.{name}"] = np.array(getattr(layer, f"{name}_gradient"))
+        found |= gradients(getattr(layer, "layers", ()))
+    return found
+
+
+def numerical(function, array):
+    """Four-point central differences of `function()` by each entry of `array`, moved in place."""
+    gradient = np.zeros(array.shape)
+    for i in np.ndindex(array.shape):
+        kept = array[i]
+        value = {}
+        for k in (-2, -1, 1, 2):
+            array[i] = kept + k * STEP
+            value[k] = function()
+        array[i] = kept
+        gradient[i] = (8 * (value[1] - value[-1]) - (value[2] - value[-2])) / (12 * STEP)
+    return gradient
+
+
+def assert_close(analytic, numeric, what):
+    largest = np.abs(numeric).max()
+    assert np.abs(analytic - numeric).max() <= BAR * max(largest, 1e-5), what
+
+
+def linear_part(layers, x):
+    """What the given layers' kernels and biases make of x: the pre-activation of the last one."""
+    for layer in layers:
+        if getattr(layer, "kernel", None) is not None:
+            x = x @ layer.kernel + layer.bias
+    return x
+
+
+def inputs_away_from_kinks(model, before, activation, rows=6):
+    """Draw inputs until the pre-activation behind `before` layers is away from every kink."""
+    kinks = ACTIVATIONS[activation]["kinks"] if activation else []
+    rng = np.random.default_rng(17)
+    for _ in range(200):
+        x = rng.normal(size=(rows, 5))
+        z = linear_part(model.layers[:before], x)
+        if all(np.abs(z - kink).min() > KINK_DISTANCE for kink in kinks):
+            return x
+    raise AssertionError("no inputs away from the kinks")
+
+
+def targets(loss_class, prediction):
+    """Targets of the loss's kind, none where the loss itself has a kink (y = p)."""
+    rng = np.random.default_rng(23)
+    if loss_class == "CategoricalCrossentropy":
+        return rng.integers(0, prediction.shape[1], size=len(prediction))
+    if loss_class == "BinaryCrossentropy":
+        return rng.integers(0, 2, size=prediction.shape).astype(float)
+    return prediction + rng.choice([-1, 1], size=prediction.shape) * rng.uniform(
+        0.1, 1, size=prediction.shape
+    )
+
+
+def randomize_biases(model):
+    rng = np.random.default_rng(29)
+    for name, value in parameters(model.layers):
+        if name.endswith("bias"):
+            value[...] = rng.normal(scale=0.3, size=value.shape)
+
+
+def check_by_hand(model, x, y, loss, training):
+    """forward, loss.gradient and backward against differences of loss(y, model.forward(x))."""
+    dx = np.array(model.backward(loss.gradient(y, model.forward(x, training=training))))
+    analytic = gradients(model.layers)
+
+    def value():
+        return loss(y, model.forward(x, training=training))
+
+    assert any(np.abs(g).max() > 1e-6 for g in analytic.values()), (
+        "all gradients are zero: the case tests nothing"
+    )
+    assert_close(dx, numerical(value, x), "dL/dx")
+    for name, array in parameters(model.layers):
+        assert_close(analytic[name], numerical(value, array), name)
+
+
+def check_the_engine(model, x, y, loss):
+    """The engine's gradients, loss and last activation in one, agree with those by hand."""
+    model.backward(loss.gradient(y, model.forward(x, training=True)))
+    by_hand = gradients(model.layers)
+    lm.Trainer(model, loss=loss, optimizer="sgd").compute_gradients(x, y)
+    for name, gradient in gradients(model.layers).items():
+        assert np.abs(gradient - by_hand[name]).max() <= 1e-10 * max(
+            1e-5, np.abs(by_hand[name]).max()
+        ), name
+
+
+def test_every_layer_of_the_catalogue_has_a_case():
+    known = {*WITH_ACTIVATION, *WITHOUT_ACTIVATION, *NOT_NUMBERS_TO_NUMBERS}
+    assert set(LAYERS) <= known, "give the new layer a line at the top of this file"
+    assert {"Input", "Dense", "Dropout", "Activation"} <= set(LAYERS)
+
+
+@pytest.mark.parametrize("loss_class", LOSSES)
+@pytest.mark.parametrize(("layer", "activation"), MIDDLES)
+def test_layer_activation_loss(layer, activation, loss_class):
+    middle = WITH_ACTIVATION[layer](activation) if activation else WITHOUT_ACTIVATION[layer]()
+    output = lm.Dense(3, activation=NATURAL_OUTPUT.get(loss_class, "linear"))
+    model = lm.Model([lm.Input(5), lm.Dense(4), middle, output], seed=5, dtype="float64")
+    randomize_biases(model)
+    x = inputs_away_from_kinks(model, 2, activation)
+    y = targets(loss_class, model.predict(x))
+    loss = getattr(lm.losses, loss_class)()
+    check_by_hand(
+        model, x, y, loss, training=layer != "Dropout"
+    )  # dropout draws a new mask at each forward
+    if layer != "Dropout":
+        check_the_engine(model, x, y, loss)
+    assert lm.check_gradients(model, x, y, loss).max_error <= BAR
+
+
+@pytest.mark.parametrize("loss_class", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_output_activation_and_loss(activation, loss_class):
+    options = {}
+    if loss_class in NATURAL_OUTPUT and activation != NATURAL_OUTPUT[loss_class]:
+        if activation in ("sigmoid", "softmax"):
+            pytest.skip("probabilities of the other cross-entropy")
+        options = {"from_logits": True}
+    model = lm.Model([lm.Input(5), lm.Dense(3, activation=activation)], seed=6, dtype="float64")
+    randomize_biases(model)
+    x = inputs_away_from_kinks(model, 1, activation)
+    y = targets(loss_class, model.predict(x))
+    loss = getattr(lm.losses, loss_class)(**options)
+    check_by_hand(model, x, y, loss, training=True)
+    if not options or activation == "linear":
+        check_the_engine(model, x, y, loss)
+        assert lm.check_gradients(model, x, y, loss).max_error <= BAR
+
+
+def loss_cases():
+    for name in LOSSES:
+        yield pytest.param(name, {}, id=name)
+        if name in NATURAL_OUTPUT:
+            yield pytest.param(name, {"from_logits": True}, id=f"{name}-logits")
+        if name == "CategoricalCrossentropy":
+            yield pytest.param(name, {"label_smoothing": 0.1}, id=f"{name}-smooth")
+            yield pytest.param(
+                name, {"label_smoothing": 0.1, "from_logits": True}, id=f"{name}-smooth-logits"
+            )
+
+
+@pytest.mark.parametrize(("loss_class", "options"), list(loss_cases()))
+def test_each_loss_alone(loss_class, options):
+    rng = np.random.default_rng(31)
+    p = rng.normal(size=(7, 4))
+    if loss_class in NATURAL_OUTPUT and not options.get("from_logits"):
+        p = rng.uniform(0.1, 0.9, size=(7, 4))
+        if loss_class == "CategoricalCrossentropy":
+            p /= p.sum(axis=1, keepdims=True)
+    y = targets(loss_class, p)
+    loss = getattr(lm.losses, loss_class)(**options)
+    for weight in (None, rng.uniform(0.5, 2, size=7)):
+        analytic = np.array(loss.gradient(y, p, sample_weight=weight))
+        assert analytic.shape == p.shape
+        numeric = numerical(lambda weight=weight: loss(y, p, sample_weight=weight), p)
+        assert_close(analytic, numeric, loss_class)
+    assert loss.values(y, p).shape == (7,)
+    assert loss(y, p) == pytest.approx(loss.values(y, p).mean(), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_each_activation_alone(name):
+    activation = getattr(lm.activations, name)
+    rng = np.random.default_rng(37)
+    x = rng.normal(scale=3, size=(6, 5))
+    for kink in ACTIVATIONS[name]["kinks"]:
+        x = np.where(np.abs(x - kink) < KINK_DISTANCE, kink + 0.1, x)
+    pull = rng.normal(size=x.shape)  # L = sum(pull * f(x)), so dL/dx = f'(x) pulled back
+    numeric = numerical(lambda: float((pull * activation(x)).sum()), x)
+    if name == "softmax":
+        analytic = activation.backward(pull, activation(x))
+        jacobian = activation.jacobian(x)
+        assert jacobian.shape == (6, 5, 5)
+        assert_close(np.einsum("bij,bi->bj", jacobian, pull), numeric, "jacobian")
+    else:
+        analytic = pull * activation.derivative(x)
+    assert_close(analytic, numeric, name)
+
+
+SUBGRADIENTS = {"relu": {0.0: 0.0}, "leaky_relu": {0.0: 0.01}}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_subgradient_at_each_kink(name):
+    kinks = ACTIVATIONS[name]["kinks"]
+    assert list(SUBGRADIENTS.get(name, {})) == list(kinks), (
+        "say at the top of this test what the kink gives"
+    )
+    for kink in kinks:
+        derivative = getattr(lm.activations, name).derivative(np.array([kink]))
+        assert derivative[0] == SUBGRADIENTS[name][kink]
+
+
+def test_the_subgradient_of_the_absolute_error_is_zero_at_zero():
+    y = np.array([[1.0, 2.0]])
+    assert np.array_equal(lm.losses.MeanAbsoluteError().gradient(y, y), [[0.0, 0.0]])
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.4, 0.8])
+def test_dropout_passes_back_what_it_let_through(rate):
+    """Dropout is linear with a mask of 0 and 1 / (1 - rate): its output shows its Jacobian."""
+    model = lm.Model(
+        [lm.Input(40), lm.Dense(40, use_bias=False), lm.Dropout(rate)], seed=1, dtype="float64"
+    )
+    model.layers[0].kernel[:] = np.eye(40)
+    rng = np.random.default_rng(41)
+    x, pull = rng.normal(size=(500, 40)), rng.normal(size=(500, 40))
+    mask = model.forward(x, training=True) / x
+    dropped = np.abs(mask) < 1e-12
+    assert np.allclose(mask[~dropped], 1 / (1 - rate), rtol=1e-12)
+    assert dropped.mean() == pytest.approx(rate, abs=0.015)
+    assert np.allclose(model.backward(pull), pull * mask, rtol=0, atol=1e-12)
+    assert np.array_equal(model.forward(x, training=False), x)
+    assert np.array_equal(model.predict(x), x)
+
+
+def test_both_checks_notice_a_small_error():
+    """A gradient off by a tenth of a per cent does not pass."""
+
+    right = lm.losses.MeanSquaredError()
+
+    class Wrong:
+        def __call__(self, y_true, y_pred):
+            return right(y_true, y_pred)
+
+        def gradient(self, y_true, y_pred):
+            return 1.001 * right.gradient(y_true, y_pred)
+
+    model = lm.Model([lm.Input(5), lm.Dense(3)], seed=6, dtype="float64")
+    x = np.random.default_rng(43).normal(size=(6, 5))
+    y = targets("MeanSquaredError", model.predict(x))
+    with pytest.raises(AssertionError):
+        check_by_hand(model, x, y, Wrong(), training=True)
+    assert lm.check_gradients(model, x, y, Wrong()).max_error > 100 * BAR
+    assert lm.check_gradients(model, x, y, right).max_error <= BAR

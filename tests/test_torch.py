@@ -1,0 +1,324 @@
+"""Losses, optimizers, activations and schedules beside PyTorch's, in float64, to 1e-11 of scale."""
+
+import math
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina._isa import core
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
+
+pytestmark = pytest.mark.ci
+
+BAR = 1e-11
+CATALOGUE = core.catalogue()
+
+
+def names(room):
+    return [entry["class"] for entry in CATALOGUE[room]]
+
+
+def tensor(array):
+    return torch.tensor(np.asarray(array), dtype=torch.float64, requires_grad=True)
+
+
+def assert_near(got, expected, scale=None):
+    expected = (
+        expected.detach().numpy() if isinstance(expected, torch.Tensor) else np.asarray(expected)
+    )
+    got = np.asarray(got)
+    assert got.shape == expected.shape
+    assert np.abs(got - expected).max() <= BAR * (scale or np.abs(expected).max())
+
+
+# ---- activations --------------------------------------------------------------------------------
+
+ACTIVATIONS = {
+    "Linear": lambda x: x * 1.0,
+    "ReLU": torch.relu,
+    "LeakyReLU": functional.leaky_relu,
+    "Sigmoid": torch.sigmoid,
+    "Tanh": torch.tanh,
+    "Softmax": lambda x: torch.softmax(x, dim=1),
+}
+
+
+@pytest.mark.parametrize("name", names("activations"))
+def test_activation(name):
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [rng.normal(scale=s, size=(50, 7)) for s in (0.01, 1, 10, 100)] + [np.zeros((1, 7))]
+    )
+    pull = rng.normal(size=x.shape)
+    theirs_x = tensor(x)
+    theirs = ACTIVATIONS[name](theirs_x)
+    theirs.backward(torch.tensor(pull))
+    ours = getattr(lm.activations, name)()
+    assert_near(ours(x), theirs)
+    if name == "Softmax":
+        assert_near(ours.backward(pull, ours(x)), theirs_x.grad)
+    else:
+        assert_near(pull * ours.derivative(x), theirs_x.grad)
+
+
+def test_leaky_relu_with_another_slope():
+    x = np.linspace(-3, 3, 41).reshape(-1, 1)
+    theirs_x = tensor(x)
+    theirs = functional.leaky_relu(theirs_x, negative_slope=0.3)
+    theirs.sum().backward()
+    ours = lm.activations.LeakyReLU(negative_slope=0.3)
+    assert_near(ours(x), theirs)
+    assert_near(ours.derivative(x), theirs_x.grad)
+
+
+# ---- losses -------------------------------------------------------------------------------------
+
+
+def soft(y, smoothing):
+    return y * (1 - smoothing) + smoothing / y.shape[1]
+
+
+LOSSES = {
+    "MeanSquaredError": {"": ({}, lambda y, p: ((p - y) ** 2).mean(dim=1))},
+    "MeanAbsoluteError": {"": ({}, lambda y, p: (p - y).abs().mean(dim=1))},
+    "BinaryCrossentropy": {
+        "": ({}, lambda y, p: functional.binary_cross_entropy(p, y, reduction="none").mean(dim=1)),
+        "logits": (
+            {"from_logits": True},
+            lambda y, p: functional.binary_cross_entropy_with_logits(p, y, reduction="none").mean(
+                dim=1
+            ),
+        ),
+    },
+    "CategoricalCrossentropy": {
+        "": ({}, lambda y, p: -(y * p.log()).sum(dim=1)),
+        "logits": (
+            {"from_logits": True},
+            lambda y, p: functional.cross_entropy(p, y, reduction="none"),
+        ),
+        "smooth": (
+            {"from_logits": True, "label_smoothing": 0.1},
+            lambda y, p: functional.cross_entropy(p, y, reduction="none", label_smoothing=0.1),
+        ),
+        "smooth probabilities": (
+            {"label_smoothing": 0.1},
+            lambda y, p: -(soft(y, 0.1) * p.log()).sum(dim=1),
+        ),
+    },
+}
+
+
+def test_every_loss_is_compared():
+    assert set(names("losses")) == set(LOSSES)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [(n, f) for n in names("losses") for f in LOSSES.get(n, [])]
+)
+def test_loss(name, form):
+    options, theirs = LOSSES[name][form]
+    rng = np.random.default_rng(1)
+    p = rng.normal(scale=3, size=(40, 5))
+    y = rng.normal(size=(40, 5))
+    if name == "BinaryCrossentropy":
+        y = rng.integers(0, 2, size=(40, 5)).astype(float)
+    if name == "CategoricalCrossentropy":
+        y = np.eye(5)[rng.integers(0, 5, size=40)]
+    if name.endswith("Crossentropy") and not options.get("from_logits"):
+        p = rng.uniform(0.05, 0.95, size=(40, 5))
+        if name.startswith("Categorical"):
+            p /= p.sum(axis=1, keepdims=True)
+    weight = rng.uniform(0.5, 2, size=40)
+    theirs_p = tensor(p)
+    values = theirs(torch.tensor(y), theirs_p)
+    mean = (torch.tensor(weight) * values).sum() / weight.sum()
+    mean.backward()
+    loss = getattr(lm.losses, name)(**options)
+    assert_near(loss.values(y, p), values)
+    assert_near(loss(y, p, sample_weight=weight), mean)
+    assert_near(loss.gradient(y, p, sample_weight=weight), theirs_p.grad)
+    if name == "CategoricalCrossentropy":
+        assert_near(loss.values(y.argmax(axis=1), p), values)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 30.0, 700.0])
+def test_crossentropy_from_extreme_logits(scale):
+    z = np.random.default_rng(2).normal(scale=scale, size=(30, 4))
+    y = np.eye(4)[np.arange(30) % 4]
+    for ours, theirs in (
+        (lm.losses.BinaryCrossentropy, LOSSES["BinaryCrossentropy"]["logits"][1]),
+        (lm.losses.CategoricalCrossentropy, LOSSES["CategoricalCrossentropy"]["logits"][1]),
+    ):
+        theirs_z = tensor(z)
+        values = theirs(torch.tensor(y), theirs_z)
+        values.mean().backward()
+        assert_near(ours(from_logits=True).values(y, z), values)
+        assert_near(ours(from_logits=True).gradient(y, z), theirs_z.grad)
+
+
+# ---- optimizers ---------------------------------------------------------------------------------
+
+OPTIMIZERS = {
+    "SGD": (torch.optim.SGD, {}),
+    "Momentum": (torch.optim.SGD, {"momentum": 0.9}),
+    "Nesterov": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+    "Adagrad": (torch.optim.Adagrad, {}),
+    "RMSprop": (torch.optim.RMSprop, {}),
+    "Adam": (torch.optim.Adam, {}),
+}
+
+SETTINGS = {
+    "SGD": [],
+    "Momentum": [({"momentum": 0.5}, {"momentum": 0.5})],
+    "Nesterov": [({"momentum": 0.5}, {"momentum": 0.5, "nesterov": True})],
+    "Adagrad": [
+        (
+            {"initial_accumulator_value": 0.1, "epsilon": 1e-3},
+            {"initial_accumulator_value": 0.1, "eps": 1e-3},
+        )
+    ],
+    "RMSprop": [({"rho": 0.9, "epsilon": 1e-3}, {"alpha": 0.9, "eps": 1e-3})],
+    "Adam": [({"beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3}, {"betas": (0.8, 0.9), "eps": 1e-3})],
+}
+
+
+def optimizer_cases():
+    for name in names("optimizers"):
+        yield name, {}, OPTIMIZERS[name][1]
+        for ours, theirs in SETTINGS[name]:
+            yield name, ours, theirs
+
+
+@pytest.mark.parametrize(("name", "ours", "theirs"), list(optimizer_cases()))
+def test_optimizer(name, ours, theirs):
+    rng = np.random.default_rng(3)
+    arrays = [rng.normal(size=(6, 4)), rng.normal(size=4)]
+    parameters = [tensor(a) for a in arrays]
+    their_optimizer = OPTIMIZERS[name][0](parameters, lr=0.02, **theirs)
+    our_optimizer = getattr(lm, name)(learning_rate=0.02, **ours)
+    for _ in range(50):
+        gradients = [rng.normal(size=a.shape) for a in arrays]
+        for p, g in zip(parameters, gradients, strict=True):
+            p.grad = torch.tensor(g)
+        their_optimizer.step()
+        our_optimizer.update(arrays, gradients)
+        for a, p in zip(arrays, parameters, strict=True):
+            assert_near(a, p, scale=1.0)
+
+
+def test_decoupled_decay_is_adamw():
+    rng = np.random.default_rng(4)
+    array = rng.normal(size=(6, 4))
+    parameter = tensor(array)
+    theirs = torch.optim.AdamW([parameter], lr=0.02, weight_decay=0.1)
+    ours = lm.Adam(learning_rate=0.02, weight_decay=0.1)
+    for _ in range(50):
+        gradient = rng.normal(size=array.shape)
+        parameter.grad = torch.tensor(gradient)
+        theirs.step()
+        ours.update([array], [gradient])
+        assert_near(array, parameter, scale=1.0)
+
+
+@pytest.mark.parametrize("limit", [0.5, 100.0])
+def test_clipping_by_the_global_norm(limit):
+    """torch divides by norm + 1e-6, we by the norm: the two part by a millionth of the norm."""
+    rng = np.random.default_rng(5)
+    arrays = [rng.normal(size=(6, 4)), rng.normal(size=4)]
+    parameters = [tensor(a) for a in arrays]
+    gradients = [rng.normal(size=a.shape) for a in arrays]
+    for p, g in zip(parameters, gradients, strict=True):
+        p.grad = torch.tensor(g)
+    torch.nn.utils.clip_grad_norm_(parameters, limit)
+    torch.optim.SGD(parameters, lr=0.1).step()
+    lm.SGD(learning_rate=0.1, global_clipnorm=limit).update(arrays, gradients)
+    for a, p in zip(arrays, parameters, strict=True):
+        assert np.abs(a - p.detach().numpy()).max() <= 1e-6
+
+
+# ---- schedules ----------------------------------------------------------------------------------
+
+
+def rates_of(make, steps):
+    """The rate that torch's scheduler has set before each step."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = make(optimizer)
+    rates = []
+    for step in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if step + 1 < steps:
+            scheduler.step()
+    return rates
+
+
+def test_cosine():
+    theirs = rates_of(
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=100, eta_min=0.01), 101
+    )
+    ours = lm.Cosine(0.1, total_steps=100, final_learning_rate=0.01)
+    assert_near([ours(step) for step in range(101)], theirs)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"pct_start": 0.1, "div_factor": 10.0, "final_div_factor": 100.0}]
+)
+def test_one_cycle(options):
+    theirs = rates_of(
+        lambda o: torch.optim.lr_scheduler.OneCycleLR(o, max_lr=0.1, total_steps=120, **options),
+        120,
+    )
+    ours = lm.OneCycle(max_learning_rate=0.1, total_steps=120, **options)
+    assert_near([ours(step) for step in range(120)], theirs)
+
+
+# ---- a whole training ---------------------------------------------------------------------------
+
+
+def test_a_network_trains_as_in_torch():
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(60, 5)), rng.integers(0, 3, size=60)
+    model = lm.Model(
+        [
+            lm.Input(5),
+            lm.Dense(8, activation="tanh", kernel_regularizer=lm.L2(0.01)),
+            lm.Dense(3, activation="softmax"),
+        ],
+        seed=0,
+        dtype="float64",
+    )
+    net = torch.nn.Sequential(
+        torch.nn.Linear(5, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3)
+    ).double()
+    with torch.no_grad():
+        for ours, theirs in zip(model.layers, (net[0], net[2]), strict=True):
+            theirs.weight.copy_(torch.tensor(np.array(ours.kernel).T))
+            theirs.bias.copy_(torch.tensor(np.array(ours.bias)))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for _ in range(3):
+        for start in range(0, 60, 16):
+            rows = slice(start, start + 16)
+            loss = functional.cross_entropy(net(torch.tensor(x[rows])), torch.tensor(y[rows]))
+            loss = loss + 0.01 * (net[0].weight ** 2).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    trainer = lm.Trainer(
+        model, loss="categorical_crossentropy", optimizer=lm.Adam(learning_rate=0.01)
+    )
+    trainer.fit(x, y, epochs=3, batch_size=16, shuffle=False, verbose=0)
+    for ours, theirs in zip(model.layers, (net[0], net[2]), strict=True):
+        assert_near(ours.kernel, theirs.weight.T, scale=1.0)
+        assert_near(ours.bias, theirs.bias, scale=1.0)
+
+
+def test_one_cycle_begins_and_ends_where_it_says():
+    schedule = lm.OneCycle(max_learning_rate=0.1, total_steps=120)
+    rates = [schedule(step) for step in range(120)]
+    assert rates[0] == pytest.approx(0.1 / 25)
+    assert max(rates) == pytest.approx(0.1)
+    assert rates[-1] == pytest.approx(0.1 / 25 / 1e4)
+    assert math.isfinite(schedule(500))
