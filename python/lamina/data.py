@@ -1,0 +1,195 @@
+"""What users hand in, as arrays that the core can read where they lie.
+
+A NumPy array of any numeric dtype, order and byte order passes through untouched; other things
+(lists, DataFrames, tensors) are converted here, explicitly, or refused with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Dataset", "as_array", "as_inputs", "class_weights", "split_rows"]
+
+AnyArray = NDArray[Any]
+
+
+class Dataset(NamedTuple):
+    """Arrays as the core takes them; `rows` picks some, None means all."""
+
+    inputs: list[AnyArray]
+    target: AnyArray
+    weights: AnyArray | None = None
+    rows: list[int] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of rows that count."""
+        return len(self.target) if self.rows is None else len(self.rows)
+
+
+def as_array(what: str, data: Any) -> AnyArray:
+    """Return `data` as a NumPy array of numbers, without a copy where that is possible.
+
+    Raises
+    ------
+    TypeError
+        If it holds text or objects.
+    ValueError
+        If it has more than the axes of rows and columns, or none.
+    """
+    if not isinstance(data, np.ndarray):
+        if hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
+            data = np.from_dlpack(data)
+        elif hasattr(data, "to_numpy"):
+            data = data.to_numpy()
+        data = np.asarray(data)
+    if data.dtype.kind not in "biuf" or data.dtype.itemsize > 8:
+        remedy = (
+            "; numbers are needed: encode categories, or use lm.TableModel, which takes tables"
+            if data.dtype.kind in "OUSTV"
+            else "; use float32 or float64"
+        )
+        raise TypeError(f"{what}: cannot use an array of dtype {data.dtype}{remedy}")
+    if data.ndim == 0:
+        raise ValueError(f"{what}: expected an array of rows, got a single number")
+    result: AnyArray = data
+    return result
+
+
+def as_inputs(data: Any, ports: Sequence[Mapping[str, Any]]) -> list[AnyArray]:
+    """Return one 2-D array for each port of a model.
+
+    Parameters
+    ----------
+    data : array_like, or for several ports a dict by name or a sequence
+        The rows.
+    ports : sequence of mapping
+        The core's ports: name and shape of each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something does not fit; the message says what was expected.
+    """
+    if len(ports) == 1:
+        if isinstance(data, Mapping) and set(data) == {ports[0]["name"]}:
+            data = data[ports[0]["name"]]
+        return [_rows("X", data, ports[0])]
+    names = [port["name"] for port in ports]
+    if isinstance(data, Mapping):
+        if set(data) != set(names):
+            raise ValueError(f"X: expected a dict with the inputs {names}, got {sorted(data)}")
+        parts = [data[name] for name in names]
+    elif isinstance(data, (list, tuple)) and len(data) == len(ports):
+        parts = list(data)
+    else:
+        raise ValueError(f"X: expected {len(ports)} arrays, as a dict or in this order: {names}")
+    return [_rows(name, part, port) for name, part, port in zip(names, parts, ports, strict=True)]
+
+
+def _rows(what: str, data: Any, port: Mapping[str, Any]) -> AnyArray:
+    array = as_array(what, data)
+    shape = tuple(port["shape"])
+    width = int(np.prod(shape))
+    if array.ndim == 1 and width == 1:
+        return array[:, np.newaxis]
+    if array.shape[1:] == shape and array.ndim > 2:
+        return array.reshape(len(array), width)
+    if array.ndim != 2:
+        expected = f"(n, {', '.join(map(str, shape))})"
+        raise ValueError(f"{what}: expected an array of shape {expected}, got {array.shape}")
+    return array
+
+
+def as_target(data: Any) -> AnyArray:
+    """Return targets as a 1-D or 2-D array of numbers."""
+    if isinstance(data, np.ndarray) and data.dtype.kind in "OUST":
+        raise TypeError(
+            "y: the labels are text; give whole numbers 0 … N-1 "
+            "(numpy.unique(y, return_inverse=True)[1]), or use lamina.sklearn, which takes text"
+        )
+    array = np.asarray(data) if isinstance(data, (list, tuple)) else data
+    if isinstance(array, np.ndarray) and array.dtype.kind in "OUST":
+        return as_target(array)
+    array = as_array("y", array)
+    return array.reshape(len(array), -1) if array.ndim > 2 else array
+
+
+def dataset(
+    x: Any, y: Any, ports: Sequence[Mapping[str, Any]], sample_weight: ArrayLike | None = None
+) -> Dataset:
+    """Return X, y and weights as the core takes them."""
+    weights = None if sample_weight is None else as_array("sample_weight", sample_weight)
+    return Dataset(as_inputs(x, ports), as_target(y), weights)
+
+
+def class_weights(
+    target: AnyArray, class_weight: Mapping[int, float], weights: AnyArray | None
+) -> AnyArray:
+    """Return sample weights multiplied by the weight of each row's class.
+
+    Raises
+    ------
+    ValueError
+        If the targets are not class numbers or a class has no weight.
+    """
+    labels = target.argmax(axis=1) if target.ndim == 2 and target.shape[1] > 1 else target.ravel()
+    classes, codes = np.unique(labels, return_inverse=True)
+    missing = [c.item() for c in classes if c.item() not in class_weight]
+    if missing:
+        raise ValueError(f"class_weight: no weight for {missing}; give one for each class")
+    by_class = np.array([class_weight[c.item()] for c in classes], dtype=np.float64)
+    result: AnyArray = by_class[codes]
+    return result if weights is None else result * weights.ravel()
+
+
+def split_rows(
+    target: AnyArray, share: float, seed: int, *, stratify: bool, shuffle: bool
+) -> tuple[list[int], list[int]]:
+    """Return the rows for training and for validation.
+
+    Parameters
+    ----------
+    target : ndarray
+        Its first axis is the rows; classes if `stratify`.
+    share : float
+        Share of the rows to hold out, above 0 and below 1.
+    seed : int
+        The draw depends on it alone.
+    stratify : bool
+        Hold out the same share of each class.
+    shuffle : bool
+        False: the last rows are held out.
+    """
+    n = len(target)
+    if not 0 < share < 1:
+        raise ValueError(f"validation_split must be above 0 and below 1, got {share}")
+    held_out = round(n * share)
+    if not 0 < held_out < n:
+        raise ValueError(
+            f"validation_split={share} of {n} rows leaves nothing to train or validate on"
+        )
+    if not shuffle:
+        return list(range(n - held_out)), list(range(n - held_out, n))
+    keys = np.random.Philox(key=[seed, 4]).random_raw(n)  # stream 4 is the split's
+    order = np.argsort(keys, kind="stable")
+    if stratify:
+        labels = (
+            target.argmax(axis=1) if target.ndim == 2 and target.shape[1] > 1 else target.ravel()
+        )
+        order = _stratified(order, np.asarray(labels))
+    return sorted(order[held_out:].tolist()), sorted(order[:held_out].tolist())
+
+
+def _stratified(order: NDArray[np.intp], labels: AnyArray) -> NDArray[np.intp]:
+    """Reorder so that every beginning holds about the same share of each class."""
+    shuffled = labels[order]
+    place = np.empty(len(order))
+    for label in np.unique(labels):
+        mine = np.flatnonzero(shuffled == label)
+        place[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return order[np.argsort(place, kind="stable")]

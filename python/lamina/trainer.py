@@ -1,0 +1,416 @@
+"""Trainer: fits a model to data, epoch by epoch, and measures it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from numpy.typing import ArrayLike
+
+from lamina._config import Configurable, spec_json
+from lamina._isa import core
+from lamina.callbacks import Callback
+from lamina.data import Dataset, class_weights, dataset, split_rows
+from lamina.history import History
+from lamina.losses import Loss
+from lamina.model import Model, _flat
+from lamina.optimizers import Optimizer
+from lamina.progress import Progress
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Trains a model: the loss, the optimizer and the metrics.
+
+    Parameters
+    ----------
+    model : Model
+        Its parameters are changed in place.
+    loss : str, Loss or callable
+        By name, as an object, or a function ``(y_true, y_pred) -> (values, gradient)`` with the
+        loss of each row (n,) and its gradient (n, outputs).
+    optimizer : str or Optimizer, default "adam"
+        An object belongs to this trainer from now on.
+    metrics : sequence of str, default ()
+        Measured beside the loss: "accuracy", "mean_squared_error", "root_mean_squared_error",
+        "mean_absolute_error".
+    seed : int, optional
+        Of shuffling, dropout and splitting. Default: the model's.
+    num_threads : int, optional
+        Default: what OpenMP offers; steps of little work run on one thread. The results' bits do
+        not depend on it.
+
+    Attributes
+    ----------
+    history : History
+        All epochs of all fits.
+
+    Raises
+    ------
+    ValueError
+        If the loss does not go with the model's output, or another trainer has the optimizer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import lamina as lm
+    >>> x = np.linspace(-1, 1, 64).reshape(-1, 1)
+    >>> model = lm.Model([lm.Input(1), lm.Dense(16, activation="tanh"), lm.Dense(1)], seed=0)
+    >>> trainer = lm.Trainer(model, loss="mse", optimizer=lm.Adam(learning_rate=0.02))
+    >>> history = trainer.fit(x, x**2, epochs=200, batch_size=16, verbose=0)
+    >>> bool(history["loss"][-1] < 1e-3)
+    True
+    """
+
+    # Block rows, tile size, exactly so many threads: never changes bits, tests force odd values.
+    _scheduling: ClassVar[tuple[int, int, bool]] = (0, 0, False)
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        loss: str | Loss | Callable[..., Any],
+        optimizer: str | Optimizer = "adam",
+        metrics: Sequence[str] = (),
+        seed: int | None = None,
+        num_threads: int | None = None,
+    ) -> None:
+        if num_threads is not None and num_threads < 1:
+            raise ValueError(f"Trainer: num_threads must be at least 1, got {num_threads}")
+        self.model = model
+        self.loss = loss
+        self.num_threads = num_threads
+        handle = (
+            core.Optimizer(spec_json(optimizer)) if isinstance(optimizer, str) else optimizer.handle
+        )
+        if not isinstance(loss, (str, Configurable)) and not callable(loss):
+            raise TypeError(f"Trainer: loss must be a name, a Loss or a function, got {loss!r}")
+        given = loss if callable(loss) and not isinstance(loss, Configurable) else spec_json(loss)
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        self._core = core.Trainer(
+            model._core, handle, given, json.dumps(names), model.seed if seed is None else int(seed)
+        )
+        if isinstance(optimizer, Optimizer):
+            optimizer._claim(self)
+        else:
+            optimizer = _made(handle)
+            optimizer._claim(self)
+        self.optimizer = optimizer
+        self.history = History(self.seed)
+        self._split: tuple[tuple[int, float, bool], tuple[list[int], list[int]]] | None = None
+        self._stop_reason: str | None = None
+
+    @property
+    def seed(self) -> int:
+        """The seed of shuffling, dropout and splitting."""
+        return int(self._core.seed)
+
+    @property
+    def epoch(self) -> int:
+        """Number of completed epochs."""
+        return int(self._core.epoch)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        epochs: int = 20,
+        batch_size: int = 128,
+        validation_data: tuple[Any, ...] | None = None,
+        validation_split: float = 0.0,
+        shuffle: bool = True,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Mapping[int, float] | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        verbose: int | str = "auto",
+        check_input: bool = True,
+    ) -> History:
+        """Train for some further epochs.
+
+        Numbering, random numbers and the optimizer's state go on from the last fit: 2 epochs and 2
+        more equal 4, bit for bit (unless best weights are restored in between, or a schedule's
+        length comes from fit). A fit that was stopped inside an epoch completes it first if it gets
+        the same data again.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
+            Read where it lies, never copied: any numeric dtype, layout and byte order, memmaps
+            larger than memory.
+        y : array_like, shape (n,) or (n, outputs)
+            Numbers, or class numbers 0 … N-1 for categorical cross-entropy.
+        epochs : int, default 20
+            How many further passes over the data, at least 1.
+        batch_size : int, default 128
+            Rows a step; the last batch of an epoch may be shorter.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Measured after each epoch, without training on it.
+        validation_split : float, default 0.0
+            Without `validation_data`: share of the rows held out, drawn by seed once a trainer,
+            the same share of each class; with ``shuffle=False`` the last rows.
+        shuffle : bool, default True
+            Another order each epoch, from the seed.
+        sample_weight : array_like, shape (n,), optional
+            Weight of each row, at least 0.
+        class_weight : mapping of int to float, optional
+            Multiplies the weight of the rows of each class.
+        callbacks : sequence of Callback, optional
+            Called in order.
+        verbose : {0, 1, 2, "auto"}, default "auto"
+            0 nothing, 1 a bar, 2 a line an epoch, "auto" a bar in a terminal or notebook.
+        check_input : bool, default True
+            Refuse NaN and infinity in X before the first step (memmaps: on the way).
+
+        Returns
+        -------
+        History
+            Of these epochs; :attr:`history` has all.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If data or arguments do not fit; nothing has been changed then.
+        RuntimeError
+            If the model is being trained by another call.
+        KeyboardInterrupt
+            On Ctrl-C: the weights are those of the last completed step. As for any exception, the
+            callbacks' ``on_train_end`` is then not called.
+
+        Notes
+        -----
+        If the loss or a weight becomes NaN or infinite, the fit ends with a RuntimeWarning that
+        names the step; the weights go back to the end of the last good epoch.
+        """
+        if epochs < 1:
+            raise ValueError(f"fit: epochs must be at least 1, got {epochs}")
+        data = self._dataset(X, y, sample_weight)
+        if class_weight is not None:
+            data = data._replace(weights=class_weights(data.target, class_weight, data.weights))
+        held_out = self._validation(data, validation_data)
+        if held_out is None and validation_split:
+            data, held_out = self._hold_out(data, validation_split, shuffle)
+        hooks = list(callbacks or ())
+        _check_hooks(hooks)
+        progress = Progress(verbose, epochs, data.size)
+        history = History(self.seed)
+        with self._owning(hooks):
+            for hook in hooks:
+                hook.check(self._keys(held_out is not None))
+            self._core.begin_fit(
+                *data, batch_size, epochs, shuffle, self.num_threads, check_input, *self._scheduling
+            )
+            try:
+                with progress:
+                    self._run(epochs, held_out, batch_size, hooks, progress, history)
+            finally:
+                self._core.end_fit()
+                history.stop_reason = self.history.stop_reason = self._stop_reason
+            if held_out is None:
+                return history
+        return history
+
+    def _run(
+        self,
+        epochs: int,
+        held_out: Dataset | None,
+        batch_size: int,
+        hooks: Sequence[Callback],
+        progress: Progress,
+        history: History,
+    ) -> None:
+        """Run the epochs of one fit."""
+        self._stop_reason = None
+        for hook in hooks:
+            hook.on_train_begin()
+        try:
+            for _ in range(epochs):
+                self._run_epoch(held_out, hooks, progress, history)
+                if self._stop_reason is not None:
+                    break
+            else:
+                self._stop_reason = "all epochs done"
+        except KeyboardInterrupt:
+            self._stop_reason = "interrupted"
+            raise
+        except BaseException as error:
+            self._stop_reason = f"{type(error).__name__}: {error}"
+            raise
+        for hook in hooks:
+            hook.on_train_end()
+
+    def _run_epoch(
+        self,
+        held_out: Dataset | None,
+        hooks: Sequence[Callback],
+        progress: Progress,
+        history: History,
+    ) -> None:
+        epoch = self.epoch
+        for hook in hooks:
+            hook.on_epoch_begin(epoch)
+        result = self._core.run_epoch(self._tick(progress), self._batch_hook(hooks))
+        if result["end"] == "diverged":
+            self._stop_reason = f"diverged: {result['reason']}"
+            progress.warn(self._stop_reason)
+            return
+        if result["end"] == "stopped":
+            self._stop_reason = self._stop_reason or "stopped"
+            return
+        logs: dict[str, float] = dict(result["means"])
+        if self._penalized():
+            logs["penalty"] = result["penalty"]
+        if held_out is not None:
+            measured = self._core.evaluate(*held_out, 256, self.num_threads)
+            logs.update({f"val_{name}": value for name, value in measured.items()})
+        for record in (history, self.history):
+            record.append(epoch, logs)
+        progress.epoch_done(epoch, logs)
+        for hook in hooks:
+            hook.on_epoch_end(epoch, logs)
+
+    def _tick(self, progress: Progress) -> Callable[[int], bool]:
+        def tick(cursor: int) -> bool:
+            progress.rows_done(cursor)
+            return self._stop_reason is None
+
+        return tick
+
+    def _batch_hook(self, hooks: Sequence[Callback]) -> Callable[[dict[str, float]], bool] | None:
+        """Return what the engine calls after each step, or None if nobody listens."""
+        listening = [hook for hook in hooks if hook.wants_batches]
+        if not listening:
+            return None
+        batch = 0
+
+        def hook_batch(logs: dict[str, float]) -> bool:
+            nonlocal batch
+            for hook in listening:
+                hook.on_train_batch_end(batch, logs)
+            batch += 1
+            return self._stop_reason is None
+
+        return hook_batch
+
+    def stop(self, reason: str = "stopped") -> None:
+        """End the running fit: inside an epoch after the step, in ``on_epoch_end`` after the epoch.
+
+        Parameters
+        ----------
+        reason : str
+            Becomes ``history.stop_reason``.
+        """
+        self._stop_reason = reason
+
+    def evaluate(
+        self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, batch_size: int = 256
+    ) -> dict[str, float]:
+        """Return loss and metrics on data, without dropout.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for :meth:`fit`.
+        batch_size : int, default 256
+            Rows that a thread takes at a time.
+
+        Returns
+        -------
+        dict of str to float
+            ``{"loss": …, "accuracy": …}``; the loss without L1 and L2.
+        """
+        data = self._dataset(X, y, sample_weight)
+        return dict(self._core.evaluate(*data, batch_size, self.num_threads))
+
+    def compute_gradients(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> float:
+        """Fill the model's gradients for one batch as fit computes them; return the loss.
+
+        A loop of this and ``trainer.optimizer.step(model)`` gives fit's bits.
+        """
+        inputs, target, weights, _ = self._dataset(X, y, sample_weight)
+        return float(self._core.compute_gradients(inputs, target, weights, self.num_threads))
+
+    def reset(self) -> None:
+        """Begin anew: optimizer state, epoch numbers, history and best weights are forgotten.
+
+        The model's weights stay as they are.
+        """
+        self._core.reset()
+        self.history = History(self.seed)
+        self._split = None
+        self._stop_reason = None
+
+    def snapshot_best(self, epoch: int, value: float) -> None:
+        """Keep a copy of the weights as the best so far (EarlyStopping calls this)."""
+        self._core.keep_best(value, epoch)
+        self.history.best_epoch = epoch
+
+    def restore_best(self) -> bool:
+        """Go back to the weights that :meth:`snapshot_best` kept; False if there are none."""
+        return bool(self._core.restore_best())
+
+    def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
+        return dataset(X, y, self.model._core.ports(), sample_weight)
+
+    def _validation(self, data: Dataset, given: tuple[Any, ...] | None) -> Dataset | None:
+        if given is None:
+            return None
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ValueError("fit: validation_data must be (X, y) or (X, y, sample_weight)")
+        held_out = self._dataset(given[0], given[1], given[2] if len(given) == 3 else None)
+        self._core.check(*held_out, self.num_threads)
+        return held_out
+
+    def _hold_out(self, data: Dataset, share: float, shuffle: bool) -> tuple[Dataset, Dataset]:
+        """Split once a trainer; a later fit on as many rows gets the same rows."""
+        key = (len(data.target), share, shuffle)
+        if self._split is None or self._split[0] != key:
+            classes = bool(self._core.classes)
+            rows = split_rows(data.target, share, self.seed, stratify=classes, shuffle=shuffle)
+            self._split = (key, rows)
+        train, held_out = self._split[1]
+        return data._replace(rows=train), data._replace(rows=held_out)
+
+    def _keys(self, validated: bool) -> list[str]:
+        """Return the keys that the logs of this fit will have."""
+        names = list(self._core.names)
+        keys = [*names, *(["penalty"] if self._penalized() else [])]
+        return keys + [f"val_{name}" for name in names] if validated else keys
+
+    def _penalized(self) -> bool:
+        return any(
+            one.get("kernel_regularizer") or one.get("bias_regularizer")
+            for one in _flat(json.loads(self.model._core.spec)["layers"])
+        )
+
+    @contextlib.contextmanager
+    def _owning(self, hooks: Sequence[Callback]) -> Iterator[None]:
+        """Give the callbacks their trainer and model."""
+        for hook in hooks:
+            hook.trainer = self
+            hook.model = self.model
+        yield
+
+    def __repr__(self) -> str:
+        """Return the call that makes such a trainer."""
+        return f"lm.Trainer({self.model!r}, loss={self.loss!r}, optimizer={self.optimizer!r})"
+
+
+def _check_hooks(hooks: Sequence[Callback]) -> None:
+    """Refuse two callbacks that would overwrite each other's best weights."""
+    restoring = [hook for hook in hooks if getattr(hook, "restore_best_weights", False)]
+    if len(restoring) > 1:
+        raise ValueError(
+            "fit: one callback can restore the best weights, got "
+            f"{', '.join(map(repr, restoring))}; give the others restore_best_weights=False"
+        )
+
+
+def _made(handle: Any) -> Optimizer:
+    """Return the Python object of a core optimizer that was made by name."""
+    optimizer = Optimizer.from_spec(json.loads(handle.spec))
+    optimizer._handle = handle
+    return optimizer
