@@ -1,0 +1,79 @@
+"""Lamina: feed-forward neural networks on the CPU, fast, exact and open to look into.
+
+>>> import numpy as np
+>>> import lamina as lm
+>>> x = np.random.default_rng(0).normal(size=(200, 2))
+>>> y = (x[:, 0] * x[:, 1] > 0).astype(int)
+>>> layers = [lm.Input(2), lm.Dense(16, activation="relu"), lm.Dense(2, activation="softmax")]
+>>> model = lm.Model(layers, seed=0)
+>>> trainer = lm.Trainer(model, loss="cce", optimizer=lm.Adam(0.01), metrics=["accuracy"])
+>>> history = trainer.fit(x, y, epochs=50, batch_size=32, verbose=0)
+>>> bool(trainer.evaluate(x, y)["accuracy"] > 0.9)
+True
+"""
+
+from lamina import (
+    activations,
+    callbacks,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
+from lamina.callbacks import Callback, EarlyStopping, LambdaCallback
+from lamina.gradients import GradientCheck, check_gradients
+from lamina.history import History
+from lamina.layers import Activation, Dense, Dropout, Input
+from lamina.model import Model
+from lamina.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
+from lamina.regularizers import L1, L1L2, L2
+from lamina.schedules import Constant, Cosine, OneCycle
+from lamina.table import TableEncoder, TableModel, load
+from lamina.trainer import Trainer
+from lamina.versions import __version__, show_versions
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "SGD",
+    "Activation",
+    "Adagrad",
+    "Adam",
+    "Callback",
+    "Constant",
+    "Cosine",
+    "Dense",
+    "Dropout",
+    "EarlyStopping",
+    "GradientCheck",
+    "History",
+    "Input",
+    "LambdaCallback",
+    "Model",
+    "Momentum",
+    "Nesterov",
+    "OneCycle",
+    "RMSprop",
+    "TableEncoder",
+    "TableModel",
+    "Trainer",
+    "__version__",
+    "activations",
+    "callbacks",
+    "check_gradients",
+    "datasets",
+    "initializers",
+    "layers",
+    "load",
+    "losses",
+    "metrics",
+    "optimizers",
+    "regularizers",
+    "schedules",
+    "show_versions",
+]
