@@ -6,9 +6,10 @@ Each runs through the one engine with the same bits on 1, 2, 3 and 5 threads.
 import copy
 import json
 
-import lamina as lm
 import numpy as np
 import pytest
+
+import lamina as lm
 from lamina import _preview as preview
 from lamina._isa import core
 
@@ -90,7 +91,10 @@ def test_codes_beside_numbers():
                 preview.Parallel(
                     [
                         [lm.Input(4, name="numbers"), lm.Dense(256, activation="relu")],
-                        [lm.Input(1, kind="codes", cardinality=5, name="codes"), preview.Embedding(3)],
+                        [
+                            lm.Input(1, kind="codes", cardinality=5, name="codes"),
+                            preview.Embedding(3),
+                        ],
                     ]
                 ),
                 lm.Dense(64, activation="relu"),
@@ -148,13 +152,18 @@ def test_clipping_keeps_the_direction():
     y = answers(x)
     steps = []
     for clip in (None, 1e-3):
-        model = lm.Model([lm.Input(6), lm.Dense(8, activation="tanh"), lm.Dense(1)], seed=0, dtype="float64")
+        model = lm.Model(
+            [lm.Input(6), lm.Dense(8, activation="tanh"), lm.Dense(1)], seed=0, dtype="float64"
+        )
         before = np.concatenate([layer.kernel.ravel().copy() for layer in model.layers])
         biases = [layer.bias.copy() for layer in model.layers]
         trainer = lm.Trainer(model, loss="mse", optimizer=lm.SGD(0.1, global_clipnorm=clip))
         trainer.fit(x, y, epochs=1, batch_size=ROWS, shuffle=False, verbose=0)
         after = np.concatenate([layer.kernel.ravel() for layer in model.layers])
-        parts = [after - before, *[layer.bias - b for layer, b in zip(model.layers, biases, strict=True)]]
+        parts = [
+            after - before,
+            *[layer.bias - b for layer, b in zip(model.layers, biases, strict=True)],
+        ]
         steps.append(np.concatenate(parts))
     assert np.linalg.norm(steps[1]) == pytest.approx(0.1 * 1e-3, rel=1e-9)
     cosine = steps[0] @ steps[1] / np.linalg.norm(steps[0]) / np.linalg.norm(steps[1])
@@ -167,7 +176,9 @@ def test_the_average_is_what_predicts_and_training_goes_on_beneath():
 
     def trained(*epochs):
         model = lm.Model([lm.Input(6), lm.Dense(8, activation="relu"), lm.Dense(1)], seed=0)
-        trainer = lm.Trainer(model, loss="mse", optimizer=lm.Adam(0.01, use_ema=True, ema_momentum=0.8))
+        trainer = lm.Trainer(
+            model, loss="mse", optimizer=lm.Adam(0.01, use_ema=True, ema_momentum=0.8)
+        )
         for count in epochs:
             trainer.fit(x, y, epochs=count, batch_size=32, verbose=0)
         return model
@@ -185,9 +196,13 @@ def test_python_loss_with_a_batch_callback():
         return (difference**2).mean(axis=1), 2 * difference / difference.shape[1]
 
     def run(threads, loss=squared):
-        model = lm.Model(wide([lm.Dropout(0.2), lm.Dense(64, activation="relu"), lm.Dense(1)]), seed=5)
+        model = lm.Model(
+            wide([lm.Dropout(0.2), lm.Dense(64, activation="relu"), lm.Dense(1)]), seed=5
+        )
         trainer = lm.Trainer(model, loss=loss, metrics=["mae"], num_threads=threads)
-        watch = lm.LambdaCallback(on_train_batch_end=lambda batch, logs: batches.append(logs["loss"]))
+        watch = lm.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: batches.append(logs["loss"])
+        )
         trainer.fit(x, y, epochs=3, batch_size=64, callbacks=[watch], verbose=0)
         return model
 
@@ -210,7 +225,11 @@ def everything_on(threads=None):
         seed=4,
     )
     optimizer = lm.Adam(
-        lm.OneCycle(0.01, total_steps=60), clipnorm=0.5, use_ema=True, ema_momentum=0.9, weight_decay=1e-3
+        lm.OneCycle(0.01, total_steps=60),
+        clipnorm=0.5,
+        use_ema=True,
+        ema_momentum=0.9,
+        weight_decay=1e-3,
     )
     return lm.Trainer(model, loss="mse", optimizer=optimizer, num_threads=threads)
 
@@ -279,7 +298,13 @@ def test_gradients_of_nested_containers():
 def test_training_mode_gradient_of_batch_normalization():
     """In training the statistics are the batch's, and the gradient goes through them."""
     model = lm.Model(
-        [lm.Input(3), lm.Dense(4), preview.BatchNormalization(epsilon=1e-2), lm.Activation("tanh"), lm.Dense(1)],
+        [
+            lm.Input(3),
+            lm.Dense(4),
+            preview.BatchNormalization(epsilon=1e-2),
+            lm.Activation("tanh"),
+            lm.Dense(1),
+        ],
         seed=1,
         dtype="float64",
     )
@@ -296,7 +321,9 @@ def test_training_mode_gradient_of_batch_normalization():
 
 
 def test_specs_of_private_layers_round_trip():
-    model = lm.Model([lm.Input(3), preview.Residual([lm.Dense(3), preview.BatchNormalization()])], seed=0)
+    model = lm.Model(
+        [lm.Input(3), preview.Residual([lm.Dense(3), preview.BatchNormalization()])], seed=0
+    )
     again = core.Model(model._core.spec)
     assert json.loads(again.spec) == json.loads(model._core.spec)
     twin = copy.deepcopy(model)

@@ -1,0 +1,169 @@
+"""bench/: a small run from end to end, and the arithmetic behind its tables."""
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).resolve().parent.parent / "bench"
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCH / program), *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Imports a module of bench/ for one test; their names are too common to stay."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    before = set(sys.modules)
+
+    def load(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    yield load
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(BENCH)):
+            del sys.modules[name]
+
+
+def test_training_writes_what_it_measured(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    few = ["--rows-scale", "0.01", "--rounds", "1", "--seconds", "0"]
+    done = run(
+        "training.py",
+        "--cases",
+        "A",
+        "--peers",
+        "none",
+        "--threads",
+        "1",
+        *few,
+        "--json",
+        str(file),
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(file.read_text())
+    assert report["missing"] == {}
+    (case,) = report["cases"]
+    assert (case["case"], case["rows"]) == ("A", 600)
+    assert case["flops_per_epoch"] == 600 * (6 * (64 * 32 + 32 * 10) - 2 * 64 * 32)
+    (result,) = case["results"]
+    assert (result["contestant"], result["threads"]) == ("lamina", 1)
+    assert len(result["epoch_ms"]) == 1
+    assert result["median_ms"] == result["epoch_ms"][0] > 0
+    assert 0 < result["loss_after_one_epoch"] < 5
+    peak = case["peak"].get("fma_gflops", {}).get("1")
+    if peak is None:  # no built bench_peak and no compiler
+        assert result["peak_share"] is None
+    else:
+        assert result["peak_share"] == pytest.approx(result["gflops"] / peak)
+    assert "lamina" in done.stdout
+    assert "A tiny: 64-32-10 softmax, batch 32, 600 rows" in done.stdout
+
+
+def test_inference_writes_what_it_measured(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    few = ["--rows-scale", "0.01", "--rounds", "2", "--seconds", "0.01"]
+    done = run(
+        "inference.py",
+        "--cases",
+        "B",
+        "--peers",
+        "none",
+        "--threads",
+        "1",
+        *few,
+        "--json",
+        str(file),
+    )
+    assert done.returncode == 0, done.stderr
+    one, many = json.loads(file.read_text())["cases"]
+    assert (one["rows_per_call"], many["rows_per_call"]) == (1, 256)
+    for record in (one, many):
+        (result,) = record["results"]
+        assert len(result["call_us"]) == 2
+        assert min(result["call_us"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--cases", "A,E"], "unknown case 'E'; there are A, B, C, D"),
+        (["--peers", "keras"], "unknown peer 'keras'; there are sklearn,"),
+        (["--json", "no/such/folder.json"], "there is no folder no/such"),
+        (["--rounds", "0"], "expected a whole number from 1, got 0"),
+    ],
+)
+def test_a_wrong_option_is_named(arguments: list[str], said: str) -> None:
+    done = run("training.py", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "seconds_at_116_gflops"), [("A", 0.0052), ("B", 0.231), ("C", 1.25), ("D", 7.9)]
+)
+def test_arithmetic_of_an_epoch(bench: Any, key: str, seconds_at_116_gflops: float) -> None:
+    case = bench("cases").CASES[key]
+    assert case.flops_per_epoch / 116e9 == pytest.approx(seconds_at_116_gflops, rel=0.02)
+
+
+def test_ratios_are_taken_round_by_round_at_the_best_thread_counts(bench: Any) -> None:
+    report = bench("report")
+    results = [
+        report.Result("lamina", "1", 1, [4.0, 4.0, 4.0]),
+        report.Result("lamina", "1", 2, [1.0, 2.0, 9.0]),
+        report.Result("torch", "2", 1, [3.0, 5.0, 4.5]),
+        report.Result("torch", "2", 2, [9.0, 9.0, 9.0]),
+    ]
+    (ratio,) = report.ratios(results)
+    assert (ratio.peer, ratio.threads, ratio.lamina_threads) == ("torch", 1, 2)
+    assert (ratio.ratio, ratio.rounds, ratio.lost_rounds) == (2.5, 3, 1)
+    assert report.ratios(results[2:]) == []
+
+
+def test_data_are_the_same_every_time_and_have_every_class(bench: Any) -> None:
+    cases = bench("cases")
+    small = cases.CASES["A"].scaled(0.01)
+    first, second = cases.make_data(small), cases.make_data(small)
+    assert first.x.tobytes() == second.x.tobytes()
+    assert first.y.tobytes() == second.y.tobytes()
+    assert set(first.y) == set(range(10))
+
+
+def test_a_round_asks_all_in_a_rotating_order_and_drops_who_fails(bench: Any) -> None:
+    crew = bench("crew")
+    asked: list[str] = []
+
+    def measure(member: str) -> float:
+        asked.append(member)
+        if member == "c" and len(asked) > 3:
+            raise crew.WorkerError("gone")
+        return float(len(asked))
+
+    found = crew.play_rounds(["a", "b", "c"], 3, measure, lambda number: None)
+    assert "".join(asked) == "abc" + "bca" + "ab"
+    assert found == {"a": [1.0, 6.0, 7.0], "b": [2.0, 4.0, 8.0]}
+
+
+def test_a_missing_library_is_said_once_and_skipped(
+    bench: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "jax.py").write_text("raise ModuleNotFoundError('no jax here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with bench("crew").crew(["jax"], [1, 2]) as (members, missing):
+        assert members == []
+        assert missing == {"jax": "no jax here"}
+    assert capsys.readouterr().err == "jax: skipped (no jax here)\n"
