@@ -1,0 +1,137 @@
+"""From seconds to tables: medians, shares of the peak, ratios to Lamina round by round."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from peers import SUBJECT
+
+BUSY = 0.5  # load average of the last minute
+
+
+@dataclass
+class Result:
+    """One contestant at one thread count: seconds a round, in the order of the rounds."""
+
+    contestant: str
+    version: str
+    threads: int
+    seconds: list[float]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A peer's time divided by Lamina's in the same round; above 1, Lamina is faster."""
+
+    peer: str
+    threads: int
+    lamina_threads: int
+    ratio: float
+    rounds: int
+    lost_rounds: int
+
+
+def best(results: Iterable[Result], contestant: str) -> Result | None:
+    """The contestant at its best thread count, by the median."""
+    own = [result for result in results if result.contestant == contestant]
+    return min(own, key=lambda result: result.median, default=None)
+
+
+def ratios(results: list[Result]) -> list[Ratio]:
+    """Each peer's best thread count against Lamina's best."""
+    subject = best(results, SUBJECT)
+    if subject is None:
+        return []
+    found = []
+    for name in dict.fromkeys(result.contestant for result in results):
+        peer = best(results, name)
+        if peer is None or name == SUBJECT:
+            continue
+        each = [p / s for p, s in zip(peer.seconds, subject.seconds, strict=True)]
+        lost = sum(ratio < 1.0 for ratio in each)
+        middle = statistics.median(each)
+        found.append(Ratio(name, peer.threads, subject.threads, middle, len(each), lost))
+    return found
+
+
+def ratio_lines(found: list[Ratio]) -> list[str]:
+    """A line a peer, the rounds that Lamina lost included."""
+    return [
+        f"  {one.peer} / {SUBJECT} = {one.ratio:.2f}"
+        f"  (threads {one.threads} / {one.lamina_threads};"
+        f" {SUBJECT} slower in {one.lost_rounds} of {one.rounds} rounds)"
+        for one in found
+    ]
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Columns padded to their widest cell: the first to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    return "\n".join(
+        "  "
+        + "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [header, *rows]
+    )
+
+
+def digits(value: float | None, places: int = 3) -> str:
+    """Three significant digits, never an exponent; a dash for what was not measured."""
+    if value is None:
+        return "-"
+    before = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    return f"{value:.{max(0, places - before)}f}"
+
+
+def available_cpus() -> int:
+    """The CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "cpu": _cpu_name(),
+        "cpus": available_cpus(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def machine_line(here: dict[str, Any]) -> str:
+    """The same in one line."""
+    return f"{here['cpu']}, {here['cpus']} CPUs, {here['system']}, Python {here['python']}"
+
+
+def busy_line(here: dict[str, Any]) -> str | None:
+    """A warning when other programs are running: figures are worthless then."""
+    load = here["load_average"]
+    if load is None or load < BUSY:
+        return None
+    return f"the load average is {load}: other programs are running, the figures will be too high"
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if sys.platform == "linux" and info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"
