@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 import warnings
@@ -48,7 +49,9 @@ class Progress:
                 total=self._epochs * self._rows,
                 unit=" rows",
                 unit_scale=True,
-                dynamic_ncols=True,
+                # A terminal that does not know its width (0 columns) would get no bar at all.
+                dynamic_ncols=shutil.get_terminal_size((0, 0)).columns > 0,
+                ncols=None if shutil.get_terminal_size((0, 0)).columns > 0 else 100,
                 leave=True,
                 desc=f"epoch 1/{self._epochs}",
             )
