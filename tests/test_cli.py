@@ -84,6 +84,19 @@ def test_train_prints_bar_metrics_and_files(trained):
     assert lm.load(folder / "houses.lamina").evaluate(houses(seed=1))["r2"] > 0.85
 
 
+def test_train_says_what_it_makes_of_the_columns(tmp_path):
+    columns = {
+        "n": range(80),
+        "odd": [*map(str, range(39)), "many"] * 2,
+        "same": ["x"] * 80,
+        "y": np.arange(80) / 7,
+    }
+    write(tmp_path, "t.csv", columns)
+    said = lamina("train", "t.csv", "--target", "y", "--epochs", 1, folder=tmp_path).stdout
+    assert "numeric: n\ncategorical: odd\nleft out, one value only: same\n" in said
+    assert "note: odd is taken for categories because of 'many'" in said
+
+
 def test_quiet_is_quiet(tmp_path):
     write(tmp_path, "t.csv", flowers(60))
     run = lamina("train", "t.csv", "--target", "flower", "--quiet", "--epochs", 2, folder=tmp_path)

@@ -356,6 +356,19 @@ def test_rows_of_their_own_validate():
     assert np.isfinite(model.history["val_loss"]).all()
 
 
+def test_a_second_fit_begins_anew_but_keeps_what_was_given(tmp_path):
+    table = wave(100)
+    model = lm.TableModel(target="y", seed=0).fit(table, epochs=2, verbose=0)
+    first = model.predict(table)
+    np.testing.assert_array_equal(model.fit(table, epochs=2, verbose=0).predict(table), first)
+    model.save(tmp_path / "m.lamina")
+    loaded = lm.load(tmp_path / "m.lamina")
+    before = loaded.evaluate(table)["rmse"]
+    loaded.fit(table, epochs=20, verbose=0)
+    assert loaded.target == model.target
+    assert loaded.evaluate(table)["rmse"] < before
+
+
 def test_an_untrained_model_says_so():
     model = lm.TableModel(target="y")
     with pytest.raises(RuntimeError, match="not trained yet"):

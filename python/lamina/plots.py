@@ -41,7 +41,7 @@ def save_learning_curve(
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import LogFormatter, MaxNLocator
     except ImportError:
         raise ImportError('pictures need matplotlib: pip install "lamina[plot]"') from None
     figure = Figure(figsize=(7.0, 4.2), dpi=150, layout="constrained")
@@ -57,6 +57,8 @@ def save_learning_curve(
     positive = np.concatenate(shown)
     if positive.size and positive.max() > 5 * positive.min():
         axes.set_yscale("log")
+        for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            formatter(LogFormatter(minor_thresholds=(2.0, 0.5)))
     if history.best_epoch is not None and "val_loss" in history:
         best = history.epoch.index(history.best_epoch)
         value = float(history["val_loss"][best])

@@ -102,6 +102,7 @@ class Trainer:
         self.history = History(self.seed)
         self._split: tuple[tuple[int, float, bool], tuple[list[int], list[int]]] | None = None
         self._stop_reason: str | None = None
+        self._best_epoch: int | None = None
 
     @property
     def seed(self) -> int:
@@ -208,9 +209,9 @@ class Trainer:
                     self._run(epochs, held_out, batch_size, hooks, progress, history)
             finally:
                 self._core.end_fit()
-                history.stop_reason = self.history.stop_reason = self._stop_reason
-            if held_out is None:
-                return history
+                for record in (history, self.history):
+                    record.stop_reason = self._stop_reason
+                    record.best_epoch = self._best_epoch
         return history
 
     def _run(
@@ -223,7 +224,7 @@ class Trainer:
         history: History,
     ) -> None:
         """Run the epochs of one fit."""
-        self._stop_reason = None
+        self._stop_reason = self._best_epoch = None
         for hook in hooks:
             hook.on_train_begin()
         try:
@@ -341,12 +342,12 @@ class Trainer:
         self._core.reset()
         self.history = History(self.seed)
         self._split = None
-        self._stop_reason = None
+        self._stop_reason = self._best_epoch = None
 
     def snapshot_best(self, epoch: int, value: float) -> None:
         """Keep a copy of the weights as the best so far (EarlyStopping calls this)."""
         self._core.keep_best(value, epoch)
-        self.history.best_epoch = epoch
+        self._best_epoch = epoch
 
     def restore_best(self) -> bool:
         """Go back to the weights that :meth:`snapshot_best` kept; False if there are none."""

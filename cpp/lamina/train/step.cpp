@@ -8,7 +8,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr Index kMostBlockRows = 256;
-constexpr double kLongStage = 0.04;  // seconds; longer stages are cut so that a stop is noticed
+constexpr double kModestRate = 2e10;  // flops a second, of one thread
+constexpr double kLongStage = 0.04;   // seconds; longer stages are cut so that a stop is noticed
 
 Index block_rows(Index batch, int threads) {
   return std::clamp<Index>(round_up((batch + threads - 1) / threads, kRowStep), kRowStep,
@@ -43,7 +44,7 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
       plan_(model.graph(), plan_options(objective, scheduling)),
       chooser_(threads, scheduling.exact_threads),
       threads_(threads),
-      space_(plan_, batch_size, 
+      space_(plan_, batch_size,
              scheduling.block_rows > 0 ? scheduling.block_rows : block_rows(batch_size, threads),
              threads),
       loss_(model, objective, batch_size, space_.block(), threads) {
@@ -53,7 +54,9 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
   Index largest = 0;
   for (const Tile& tile : plan_.tiles) largest = std::max(largest, tile.size);
   for (int t = 0; t < threads; ++t) tile_.emplace_back(largest);
-  stage_seconds_.assign(plan_.stages.size(), 0);
+  // Before anything is measured: forward and backward at a modest rate.
+  const double flops = 2.0 * static_cast<double>(plan_.flops_per_row * batch_size);
+  stage_seconds_.assign(plan_.stages.size(), flops / kModestRate);
   first_tile_.reserve(static_cast<std::size_t>(threads) + 1);
   share_tiles(threads);
 }

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from lamina.table.encoder import TableEncoder
 from lamina.table.model import TableModel
 from lamina.table.scores import Scores
 from lamina.table.target import Target
+from lamina.table_cells import as_texts, parse_numbers
 from lamina.tables_io import Columns, row_count
 
 __all__ = ["Say", "as_json", "closing", "metric_table", "opening", "result", "speaker"]
@@ -29,11 +31,34 @@ def speaker(options: argparse.Namespace) -> Say:
     return lambda text: print(text, file=stream, flush=True)
 
 
-def opening(source: str, rows: Columns, target: Target) -> str:
-    """Say what is about to be trained."""
+def opening(source: str, rows: Columns, target: Target, encoder: TableEncoder) -> str:
+    """Say what is about to be trained, from which columns."""
     classes = f", {len(target.classes)} classes" if target.classes else ""
-    what = f"predicting {target.name} ({target.task}{classes})"
-    return f"{source}: {what}, {row_count(rows):,} training rows"
+    lines = [
+        f"{source}: predicting {target.name} ({target.task}{classes}), "
+        f"{row_count(rows):,} training rows"
+    ]
+    used = {*encoder.numeric, *encoder.categorical, target.name}
+    columns = {
+        "numeric": encoder.numeric,
+        "categorical": encoder.categorical,
+        "left out, one value only": [name for name in rows if name not in used],
+    }
+    lines += [f"{kind}: {', '.join(names)}" for kind, names in columns.items() if names]
+    lines += [f"note: {sentence}" for sentence in almost_numeric(rows, encoder)]
+    return "\n".join(lines)
+
+
+def almost_numeric(rows: Columns, encoder: TableEncoder) -> list[str]:
+    """Return a sentence for each column that a few cells keep from being numeric."""
+    sentences = []
+    for column in encoder.columns:
+        numbers = [level for level in column.levels if parse_numbers([level]) is not None]
+        if len(numbers) >= 0.9 * max(len(column.levels), 1) and column.kind == "category":
+            texts = as_texts(rows[column.name])
+            odd = next((text for text in texts if text and parse_numbers([text]) is None), "")
+            sentences.append(f"{column.name} is taken for categories because of {odd!r}")
+    return sentences
 
 
 def result(
@@ -47,7 +72,7 @@ def result(
         "validation": _plain(scores["validation"]),
         "train": _plain(scores["train"]),
         "baseline": _plain(baseline),
-        "seed": model.seed,
+        "seed": model.model.seed,
         "rows": rows,
         "files": {"model": None, "plot": None},
     }
@@ -69,7 +94,7 @@ def closing(result: dict[str, Any], guess: Scores, model: TableModel, seconds: f
     lines = [
         metric_table({**parts, f"guessing the {what}": _plain(guess)}),
         "",
-        f"{len(history)} epochs in {seconds:.1f} s{best}; seed {model.seed}",
+        f"epochs: {len(history)} in {seconds:.1f} s{best}; seed {model.model.seed}",
         f"model: {files['model']}",
     ]
     lines += [f"training curve: {files['plot']}"] if files["plot"] else []
@@ -83,9 +108,9 @@ def metric_table(parts: dict[str, dict[str, float | None]]) -> str:
     --------
     >>> train, test = {"rmse": 512.3, "r2": 0.98}, {"rmse": 1000.0, "r2": None}
     >>> print(metric_table({"train": train, "test": test}))
-              RMSE      R2
-    train    512.3  0.9800
-    test   1,000.0       -
+            RMSE      R2
+    train  512.3  0.9800
+    test   1,000       -
     """
     metrics = list(next(iter(parts.values())))
     rows = [["", *(_HEADINGS.get(m, m) for m in metrics)]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from lamina.cli import report
 from lamina.cli.tables import read_named, table_stem
 from lamina.plots import save_learning_curve
+from lamina.table.encoder import TableEncoder
 from lamina.table.model import TableModel
 from lamina.table.recipe import loss_of
 from lamina.table.scores import Scores, baseline
@@ -43,12 +44,14 @@ def train(options: argparse.Namespace) -> None:
     _check_writable(output)
     parts = _parts(options)
     target = parts.target
+    encoder = TableEncoder().fit(parts.train, ignore=[target.name])
     model = TableModel(
+        encoder,
         target=target if target.task == "classification" else target.name,
         task=target.task,
         seed=options.seed,
     )
-    say(report.opening(options.table, parts.train, target))
+    say(report.opening(options.table, parts.train, target, encoder))
     for note in parts.notes:
         say(f"note: {note}")
     start = time.perf_counter()
@@ -158,7 +161,7 @@ def _plot(
     metric = "rmse" if model.target.task == "regression" else "accuracy"
     title = f"{model.target.name}: test {metric} {scores['test'][metric]:.4g}"
     assert model.history is not None
-    loss = loss_of(model.target).replace("_", " ")
+    loss = loss_of(model.target).replace("_", " ").replace("error", "error of the scaled target")
     try:
         save_learning_curve(model.history, path, title=title, loss_name=loss)
     except (ImportError, OSError) as error:

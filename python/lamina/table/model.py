@@ -30,6 +30,9 @@ _VALIDATION = 0.16
 class TableModel:
     """Learns to predict one column of a table from the others.
 
+    Encoder, network and target that are given are kept by fit (a network is trained further); what
+    is not given, each fit makes anew.
+
     Parameters
     ----------
     encoder : TableEncoder, optional
@@ -42,7 +45,7 @@ class TableModel:
     task : "regression" or "classification", optional
         Overrides what the target's cells suggest.
     seed : int, optional
-        Of the split and the network. Default: drawn by the model.
+        Of the split and the network. Default: each fit draws one; see ``model.seed``.
 
     Attributes
     ----------
@@ -81,6 +84,11 @@ class TableModel:
         self._task = task
         self._model = model
         self._target = target
+        # What fit must keep; what it makes itself, the next fit makes anew.
+        self._kept_encoder = encoder is not None and bool(encoder.columns)
+        self._kept_transform = False
+        self._kept_model = model
+        self._kept_target = target
 
     @property
     def model(self) -> Model:
@@ -134,15 +142,15 @@ class TableModel:
         TableError
             If something is wrong with a table, in one sentence.
         """
-        train = self._with_target(as_columns(table))
+        columns = as_columns(table)
+        self._target = self._kept_target
+        columns = self._with_target(columns)
         if isinstance(self._target, str):
-            self._target = Target.fit(self._target, train[self._target], self._task)
-        train, held_out = self._split(train, validation)
-        x, y, recipe = self._prepare(train)
-        x_held_out, y_held_out = self._matrix(held_out), self._answers(held_out)
-        if self._model is None:
-            self._model = Model(recipe.layers(x.shape[1], self.target), seed=self.seed)
-        self.seed = self._model.seed
+            self._target = Target.fit(self._target, columns[self._target], self._task)
+        seed = _seed(self.seed, self._kept_model)
+        train, held_out = self._split(columns, validation, seed)
+        x, recipe = self._prepare(train, epochs)
+        self._model = self._kept_model or Model(recipe.layers(x.shape[1], self.target), seed=seed)
         trainer = Trainer(
             self._model,
             loss=loss_of(self.target),
@@ -151,10 +159,10 @@ class TableModel:
         )
         self.history = trainer.fit(
             x,
-            y,
-            epochs=epochs or recipe.epochs,
+            self._answers(train),
+            epochs=recipe.epochs,
             batch_size=recipe.batch_size,
-            validation_data=(x_held_out, y_held_out),
+            validation_data=(self._matrix(held_out), self._answers(held_out)),
             callbacks=[EarlyStopping(patience=recipe.patience), *callbacks],
             verbose=verbose,
         )
@@ -234,6 +242,7 @@ class TableModel:
         encoder = TableEncoder.from_state(state["encoder"])
         table = cls(encoder, model, Target.from_state(state["target"]), seed=model.seed)
         table.transform = TableTransform.from_state(state["transform"])
+        table._kept_transform = True
         table.details = dict(state.get("details", {}))
         return table
 
@@ -252,26 +261,31 @@ class TableModel:
             raise TableError(f"there is no column {name!r} to predict; there are {listed}")
         return known_rows(columns, name)
 
-    def _split(self, columns: Columns, validation: Any) -> tuple[Columns, Columns]:
+    def _split(self, columns: Columns, validation: Any, seed: int) -> tuple[Columns, Columns]:
         if not isinstance(validation, float):
             return columns, self._with_target(as_columns(validation))
+        if not 0.0 < validation < 1.0:
+            raise ValueError(f"validation: a share lies between 0 and 1, got {validation:g}")
         rows = row_count(columns)
         if rows < 2:
             raise TableError("the table has one row with a target; training needs at least two")
-        labels = None
-        if self.target.task == "classification":
-            labels = self.target.encode(columns[self.target.name])
-        rest, drawn = split_rows(rows, validation, self.seed or 0, labels=labels, stream=1)
+        labels = self._answers(columns) if self.target.task == "classification" else None
+        rest, drawn = split_rows(rows, validation, seed, labels=labels, stream=1)
         return select_rows(columns, rest), select_rows(columns, drawn)
 
-    def _prepare(self, train: Columns) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any], Recipe]:
-        if not self.encoder.columns:
+    def _prepare(
+        self, train: Columns, epochs: int | None
+    ) -> tuple[npt.NDArray[np.float32], Recipe]:
+        """Return the network's input for the training rows, and how to train on it."""
+        if not self._kept_encoder:
+            self.encoder = TableEncoder(max_levels=self.encoder.max_levels)
             self.encoder.fit(train, ignore=[self.target.name])
         encoded = self.encoder.transform(train)
         numeric = encoded.numbers.shape[1]
-        recipe = choose_recipe(row_count(train), numeric, self.target.task)
-        self.transform = TableTransform(recipe.ramps).fit(encoded, self.encoder.cardinalities)
-        return self.transform.apply(encoded), self._answers(train), recipe
+        recipe = choose_recipe(row_count(train), numeric, self.target.task, epochs)
+        if not self._kept_transform:
+            self.transform = TableTransform(recipe.ramps).fit(encoded, self.encoder.cardinalities)
+        return self.transform.apply(encoded), recipe
 
     def _answers(self, columns: Columns) -> npt.NDArray[Any]:
         return self.target.encode(columns[self.target.name])
@@ -281,6 +295,13 @@ class TableModel:
 
     def _output(self, columns: Columns, num_threads: int | None) -> npt.NDArray[Any]:
         return self.model.predict(self._matrix(columns), num_threads=num_threads)
+
+
+def _seed(seed: int | None, model: Model | None) -> int:
+    """Return the seed asked for, or the given network's, or one from the operating system."""
+    if seed is not None:
+        return seed
+    return int.from_bytes(os.urandom(4), "little") if model is None else model.seed
 
 
 def load(path: str | os.PathLike[str]) -> Model | TableModel:

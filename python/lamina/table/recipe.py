@@ -63,7 +63,7 @@ class Recipe:
         return Adam(learning_rate=schedule, weight_decay=self.weight_decay)
 
 
-def choose_recipe(rows: int, numeric_columns: int, task: Task) -> Recipe:
+def choose_recipe(rows: int, numeric_columns: int, task: Task, epochs: int | None = None) -> Recipe:
     """Choose by the number of training rows and numeric columns, and the task.
 
     Small tables take small batches, so that they see enough steps, and large ones few epochs.
@@ -80,6 +80,8 @@ def choose_recipe(rows: int, numeric_columns: int, task: Task) -> Recipe:
         Numeric columns before they are prepared.
     task : "regression" or "classification"
         The cross-entropy overfits sooner than the squared error and wants dropout and fewer steps.
+    epochs : int, optional
+        Overrides the number of epochs; decay and patience follow.
 
     Examples
     --------
@@ -90,7 +92,7 @@ def choose_recipe(rows: int, numeric_columns: int, task: Task) -> Recipe:
     batch = min(max(2 ** round(math.log2(max(rows, 1) / 80)), 16), 256)
     steps_an_epoch = math.ceil(rows / batch)
     steps = 4000 if task == "regression" else 1500
-    epochs = min(max(round(steps / steps_an_epoch), 12), 40)
+    epochs = epochs or min(max(round(steps / steps_an_epoch), 12), 40)
     ramps = min(24, 1024 // max(numeric_columns, 1)) if rows >= 1500 else 0
     decay = 2.0 * min(1.0, (5000 / rows) ** (1 / 3))
     return Recipe(
