@@ -97,6 +97,14 @@ def test_train_says_what_it_makes_of_the_columns(tmp_path):
     assert "note: odd is taken for categories because of 'many'" in said
 
 
+@pytest.mark.parametrize("target", ["amount", "kind"])
+def test_the_smallest_table(tmp_path, target):
+    columns = {"x": range(5), "kind": list("ababa"), "amount": [0.5, 1.5, 2.5, 3.5, 4.5]}
+    write(tmp_path, "t.csv", columns)
+    run = lamina("train", "t.csv", "--target", target, "--json", "--quiet", folder=tmp_path)
+    assert json.loads(run.stdout)["rows"] == {"train": 3, "validation": 1, "test": 1}
+
+
 def test_quiet_is_quiet(tmp_path):
     write(tmp_path, "t.csv", flowers(60))
     run = lamina("train", "t.csv", "--target", "flower", "--quiet", "--epochs", 2, folder=tmp_path)
@@ -256,7 +264,7 @@ ERRORS = {
     "bad task": (["t.csv", "--target", "y", "--task", "guess"], "argument --task: invalid choice"),
     "unknown option": (["t.csv", "--traget", "y"], "unrecognized arguments: --traget"),
     "no folder": (["t.csv", "--target", "y", "--output", "no/m"], "--output: there is no folder"),
-    "too few rows": (["few.csv", "--target", "y"], "2 rows with a y are too few"),
+    "too few rows": (["few.csv", "--target", "y"], "few.csv: 2 rows with a y are too few"),
 }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import lamina as lm
 import numpy as np
 from cases import LEARNING_RATE, Array, Case, Data
+
+import lamina as lm
 
 
 class Lamina:

@@ -41,7 +41,7 @@ def save_learning_curve(
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-        from matplotlib.ticker import LogFormatter, MaxNLocator
+        from matplotlib.ticker import FuncFormatter, MaxNLocator
     except ImportError:
         raise ImportError('pictures need matplotlib: pip install "lamina[plot]"') from None
     figure = Figure(figsize=(7.0, 4.2), dpi=150, layout="constrained")
@@ -57,8 +57,8 @@ def save_learning_curve(
     positive = np.concatenate(shown)
     if positive.size and positive.max() > 5 * positive.min():
         axes.set_yscale("log")
-        for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            formatter(LogFormatter(minor_thresholds=(2.0, 0.5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+        axes.yaxis.set_minor_formatter(FuncFormatter(_tick))
     if history.best_epoch is not None and "val_loss" in history:
         best = history.epoch.index(history.best_epoch)
         value = float(history["val_loss"][best])
@@ -71,3 +71,14 @@ def save_learning_curve(
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     figure.savefig(path)
+
+
+def _tick(value: float, _: object = None) -> str:
+    """Return the label of a tick on a logarithmic axis: 1, 2 and 5 of each decade have one.
+
+    Examples
+    --------
+    >>> [_tick(value) for value in (0.01, 0.02, 0.03, 0.05, 10.0)]
+    ['0.01', '0.02', '', '0.05', '10']
+    """
+    return f"{value:g}" if f"{value:e}"[0] in "125" else ""

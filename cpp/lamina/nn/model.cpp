@@ -1,6 +1,7 @@
 #include "lamina/nn/model.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include "lamina/nn/layer.hpp"
 
@@ -146,15 +147,21 @@ void* ModelOf<T>::gradients() {
 }
 
 template <class T>
-void ModelOf<T>::publish(std::shared_ptr<const Buffer<T>> snapshot) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  published_ = std::move(snapshot);
+void ModelOf<T>::publish(const T* weights, std::shared_ptr<Buffer<T>>& held) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const long ours = published_ == held ? 2 : 1;
+    if (!held || held.use_count() > ours) held = std::make_shared<Buffer<T>>(parameters_.size());
+    std::copy_n(weights, parameters_.size(), held->data());
+    published_ = held;
+  }
+  while (live_readers_ > 0) std::this_thread::yield();
 }
 
 template <class T>
-std::shared_ptr<const Buffer<T>> ModelOf<T>::published() const {
+void ModelOf<T>::unpublish() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return published_;
+  published_ = nullptr;
 }
 
 template <class T>
@@ -172,7 +179,13 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
                          const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
   if (n == 0) return;
-  const std::shared_ptr<const Buffer<T>> snapshot = published();
+  std::shared_ptr<const Buffer<T>> snapshot;
+  struct Reading {  // counts this call among those that read the live weights
+    std::atomic<int>* readers = nullptr;
+    ~Reading() {
+      if (readers) --*readers;
+    }
+  } reading;
   std::unique_ptr<Workspace<T>> space;
   const Plan* plan = nullptr;
   const Index block =
@@ -180,6 +193,8 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
   int threads = 1;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    snapshot = published_;
+    if (!snapshot) ++*(reading.readers = &live_readers_);
     plan = &inference_plan();
     threads = worthwhile_threads(options.num_threads, n, plan->flops_per_row);
     for (auto i = idle_.begin(); i != idle_.end() && !space; ++i) {

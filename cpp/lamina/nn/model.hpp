@@ -94,9 +94,11 @@ class ModelOf final : public Model {
   Index forward_rows() const override { return forward_rows_; }
   void backward(const void* gradient, void* input_gradient) override;
 
-  // While a fit runs, other threads predict with the last completed epoch's weights.
-  void publish(std::shared_ptr<const Buffer<T>> snapshot);
-  std::shared_ptr<const Buffer<T>> published() const;
+  // While a fit runs, other threads predict with a copy of the last completed epoch's weights.
+  // publish() makes it (in `held`'s memory unless somebody still reads that) and waits until nobody
+  // reads the live weights; unpublish() ends it.
+  void publish(const T* weights, std::shared_ptr<Buffer<T>>& held);
+  void unpublish();
 
  private:
   friend class Model;
@@ -107,6 +109,7 @@ class ModelOf final : public Model {
   mutable std::unique_ptr<Plan> inference_;
   mutable std::vector<std::unique_ptr<Workspace<T>>> idle_;  // of inference, kept for the next call
   std::shared_ptr<const Buffer<T>> published_;
+  mutable std::atomic<int> live_readers_{0};  // predictions with the live weights
 
   // The last forward pass by hand.
   std::unique_ptr<Plan> by_hand_;

@@ -89,8 +89,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
                           : training_threads(net_, options.num_threads, batch);
   if (!runner_ || runner_version_ != net_.version() || runner_batch_ != batch ||
       runner_threads_ != threads || runner_scheduling_ != options.scheduling) {
-    runner_ =
-        std::make_unique<StepRunner<T>>(net_, objective_, batch, threads, options.scheduling);
+    runner_ = std::make_unique<StepRunner<T>>(net_, objective_, batch, threads, options.scheduling);
     runner_version_ = net_.version();
     runner_batch_ = batch;
     runner_threads_ = threads;
@@ -138,12 +137,7 @@ const std::int64_t* TrainerOf<T>::row_order() const {
 
 template <class T>
 void TrainerOf<T>::snapshot() {
-  const Index n = net_.graph().parameters.size;
-  // Somebody may still be predicting with the old one: it is then left to them.
-  if (snapshot_) net_.publish(nullptr);
-  if (!snapshot_ || snapshot_.use_count() > 1) snapshot_ = std::make_shared<Buffer<T>>(n);
-  std::copy_n(evaluation_weights(), n, snapshot_->data());
-  net_.publish(snapshot_);
+  net_.publish(evaluation_weights(), snapshot_);
 }
 
 template <class T>
@@ -208,7 +202,7 @@ template <class T>
 void TrainerOf<T>::end_fit() {
   if (!guard_) return;
   use_average();
-  net_.publish(nullptr);
+  net_.unpublish();
   data_ = {};
   guard_.reset();
   release_threads();

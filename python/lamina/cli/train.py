@@ -84,6 +84,11 @@ def _parts(options: argparse.Namespace) -> _Parts:
     share = _share(options.validation)
     notes: list[str] = []
     rows = _known(table, options.target, options.table, notes)
+    if row_count(rows) < _FEWEST_ROWS:
+        raise TableError(
+            f"{options.table}: {row_count(rows)} rows with a {options.target} are too few to "
+            f"train, validate and test; at least {_FEWEST_ROWS} are needed"
+        )
     target = Target.fit(options.target, rows[options.target], options.task)
     if options.test is not None:
         rest, test = rows, _known(read_named(options.test), options.target, options.test, notes)
@@ -119,14 +124,8 @@ def _were(count: int) -> str:
 def _draw(
     rows: Columns, share: float, target: Target, seed: int, stream: int
 ) -> tuple[Columns, Columns]:
-    count = row_count(rows)
-    if count < _FEWEST_ROWS:
-        raise TableError(
-            f"{count} rows with a {target.name} are too few to train, validate and test; "
-            f"at least {_FEWEST_ROWS} are needed"
-        )
     labels = target.encode(rows[target.name]) if target.task == "classification" else None
-    rest, drawn = split_rows(count, share, seed, labels=labels, stream=stream)
+    rest, drawn = split_rows(row_count(rows), share, seed, labels=labels, stream=stream)
     return select_rows(rows, rest), select_rows(rows, drawn)
 
 
