@@ -47,6 +47,17 @@ inline std::string join(const std::vector<std::string>& words,
   return out;
 }
 
+// The product of the sizes; more than any memory holds is refused before it can overflow.
+inline Index checked_size(const std::string& what, const std::vector<Index>& shape) {
+  constexpr Index kMost = Index{1} << 44;
+  Index size = 1;
+  for (const Index n : shape) {
+    require(n >= 0 && (n == 0 || size <= kMost / n), what, " is too large: more than 2^44 numbers");
+    size *= n;
+  }
+  return size;
+}
+
 inline std::string shape_text(const std::vector<Index>& shape) {
   std::string out = "(";
   for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);

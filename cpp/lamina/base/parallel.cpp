@@ -67,8 +67,8 @@ bool has_openmp() {
 int thread_count(int requested) {
 #ifdef _OPENMP
   if (forked) return 1;
-  if (requested > 0) return requested;
-  return std::min({omp_get_max_threads(), affinity_limit(), cgroup_limit()});
+  const int most = std::min({omp_get_max_threads(), affinity_limit(), cgroup_limit()});
+  return requested > 0 ? std::min(requested, most) : most;
 #else
   (void)requested;
   (void)affinity_limit;
@@ -77,44 +77,39 @@ int thread_count(int requested) {
 #endif
 }
 
+bool in_forked_child() { return forked; }
+
 void detail::run_region(int threads, void (*call)(void*, int), void* body) {
   std::exception_ptr error;
   std::mutex mutex;
-  const auto guarded = [&](int thread) {
+  // The shares first, first + step, ...: a runtime may give fewer threads than were asked for.
+  const auto run_shares = [&](int first, int step) {
     FlushDenormals flush;
     try {
-      call(body, thread);
+      for (int share = first; share < threads; share += step) call(body, share);
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex);
       if (!error) error = std::current_exception();
     }
   };
-  if (threads <= 1) {
-    guarded(0);
-  } else {
 #ifdef _OPENMP
+  if (threads > 1 && !forked) {
     // What OpenMP orders anyway, said in terms that ThreadSanitizer understands.
     std::atomic<int> begun{0}, ended{0};
     begun.fetch_add(1, std::memory_order_release);
 #pragma omp parallel num_threads(threads)
     {
       begun.load(std::memory_order_acquire);
-      // A runtime may give fewer threads than asked for (nested regions, limits): the shares of
-      // the missing ones would never be computed, so the body must only be run complete.
-      if (omp_get_num_threads() == threads) {
-        guarded(omp_get_thread_num());
-      } else if (omp_get_thread_num() == 0) {
-        error = std::make_exception_ptr(StateError(
-            concat("asked OpenMP for ", threads, " threads and got ", omp_get_num_threads(),
-                   ": lower num_threads or raise OMP_THREAD_LIMIT")));
-      }
+      run_shares(omp_get_thread_num(), omp_get_num_threads());
       ended.fetch_add(1, std::memory_order_release);
     }
     ended.load(std::memory_order_acquire);
-#else
-    guarded(0);
-#endif
+  } else {
+    run_shares(0, 1);
   }
+#else
+  run_shares(0, 1);
+#endif
   if (error) std::rethrow_exception(error);
 }
 

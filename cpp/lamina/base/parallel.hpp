@@ -10,17 +10,21 @@ namespace lamina {
 
 bool has_openmp();
 
-// The number of threads a call may use: at most `requested` if given (> 0), otherwise OpenMP's own
-// maximum (so that threadpoolctl and OMP_NUM_THREADS limit us); `requested` may exceed the
-// processors, the default never exceeds CPU affinity and the cgroup's quota. 1 in a forked child.
+// The number of threads a call may use: the least of `requested` (if above 0), OpenMP's own maximum
+// (so that threadpoolctl and OMP_NUM_THREADS limit us), CPU affinity and the cgroup's quota. 1 in a
+// forked child.
 int thread_count(int requested);
+
+// OpenMP's threads do not survive fork(); nor do those of whoever was predicting.
+bool in_forked_child();
 
 namespace detail {
 void run_region(int threads, void (*call)(void* body, int thread), void* body);
 }
 
-// Runs body(thread) on `threads` threads and waits. The calling thread is thread 0. Denormals are
-// flushed to zero inside. The first exception is rethrown on the calling thread. Allocates nothing.
+// Runs body(share) for each share of `threads`, on so many threads if they can be had, and waits.
+// Shares must not wait for each other. Denormals are flushed to zero inside. The first exception is
+// rethrown on the calling thread. Allocates nothing.
 template <class Body>
 void parallel(int threads, Body&& body) {
   using Plain = std::remove_reference_t<Body>;
