@@ -5,9 +5,9 @@
 namespace lamina {
 namespace {
 
-std::vector<StoredTensor> tensors_of(Model& model) {
+std::vector<StoredTensor> tensors_of(const Model& model, const void* weights) {
   const std::size_t width = model.dtype() == DataType::float32 ? 4 : 8;
-  const auto* base = static_cast<const std::byte*>(model.parameters());
+  const auto* base = static_cast<const std::byte*>(weights);
   std::vector<StoredTensor> out;
   for (const Tensor& t : model.graph().parameters.tensors)
     out.push_back({t.name, model.dtype(), t.shape,
@@ -24,7 +24,8 @@ std::string encode_model(Model& model, const std::string& extra) {
                    {"format_version", std::to_string(kFormatVersion)},
                    {"spec", model.spec().dump()}};
   if (!extra.empty()) file.metadata["extra"] = extra;
-  file.tensors = tensors_of(model);
+  const auto weights = model.still_weights();
+  file.tensors = tensors_of(model, weights.get());
   return encode(file);
 }
 
@@ -41,8 +42,8 @@ LoadedModel decode_model(const std::string& what, std::span<const char> bytes) {
           version, ", this one reads up to ", kFormatVersion, "): pip install --upgrade lamina");
   LoadedModel out;
   out.model = Model::create(parse_json(what + ": its spec", text("spec")));
-  for (const StoredTensor& t : tensors_of(*out.model))
-    file.read(t.name, const_cast<void*>(t.data), t.bytes);
+  for (const StoredTensor& t : tensors_of(*out.model, out.model->parameters()))
+    file.read(t, const_cast<void*>(t.data));
   if (file.metadata.count("extra")) out.extra = text("extra");
   return out;
 }
@@ -59,7 +60,8 @@ LoadedModel load_model(const std::string& path) {
 std::string fingerprint(Model& model) {
   Sha256 sum;
   sum.add(model.spec().dump());
-  for (const StoredTensor& t : tensors_of(model)) sum.add(t.data, t.bytes);
+  const auto weights = model.still_weights();
+  for (const StoredTensor& t : tensors_of(model, weights.get())) sum.add(t.data, t.bytes);
   return sum.hex();
 }
 

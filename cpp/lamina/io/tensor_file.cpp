@@ -36,11 +36,11 @@ std::string checksum(const std::map<std::string, std::string>& metadata,
   return sum.hex();
 }
 
-void sync(std::FILE* file) {
+bool sync(std::FILE* file) {
 #ifdef _WIN32
-  _commit(_fileno(file));
+  return _commit(_fileno(file)) == 0;
 #else
-  ::fsync(::fileno(file));
+  return ::fsync(::fileno(file)) == 0;
 #endif
 }
 
@@ -73,12 +73,20 @@ const StoredTensor* TensorFile::find(const std::string& name) const {
   return nullptr;
 }
 
-void TensorFile::read(const std::string& name, void* to, std::size_t bytes) const {
-  const StoredTensor* tensor = find(name);
-  require(tensor != nullptr, "the file has no tensor '", name, "'");
-  require(tensor->bytes == bytes, "tensor '", name, "' has ", tensor->bytes, " bytes, expected ",
-          bytes);
-  if (bytes > 0) std::memcpy(to, tensor->data, bytes);
+const StoredTensor& TensorFile::checked(const StoredTensor& expected) const {
+  const StoredTensor* tensor = find(expected.name);
+  require(tensor != nullptr, what, ": the file has no tensor '", expected.name, "'");
+  require(tensor->dtype == expected.dtype && tensor->shape == expected.shape &&
+              tensor->bytes == expected.bytes,
+          what, ": tensor '", expected.name, "' is ", dtype_code(tensor->dtype), " ",
+          shape_text(tensor->shape), ", expected ", dtype_code(expected.dtype), " ",
+          shape_text(expected.shape));
+  return *tensor;
+}
+
+void TensorFile::read(const StoredTensor& expected, void* to) const {
+  const StoredTensor& tensor = checked(expected);
+  if (tensor.bytes > 0) std::memcpy(to, tensor.data, tensor.bytes);
 }
 
 std::string encode(const TensorFile& file) {
@@ -110,6 +118,7 @@ TensorFile decode(const std::string& what, std::span<const char> bytes) {
   std::memcpy(&length, bytes.data(), sizeof length);
   require(length <= bytes.size() - sizeof length, what, ": not a Lamina file, or cut short");
   TensorFile file;
+  file.what = what;
   try {
     const Json header = Json::parse(bytes.data() + 8, bytes.data() + 8 + length);
     const char* data = bytes.data() + 8 + length;
@@ -151,8 +160,8 @@ void write_atomically(const std::string& path, const std::string& bytes) {
   errno = 0;
   bool good = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   good = std::fflush(file) == 0 && good;
+  good = good && sync(file);
   const int error = errno;
-  if (good) sync(file);
   good = std::fclose(file) == 0 && good;
   if (!good || std::rename(temporary.c_str(), path.c_str()) != 0) {
     const int reason = good ? errno : error;

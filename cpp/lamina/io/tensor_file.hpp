@@ -18,12 +18,15 @@ struct StoredTensor {
 };
 
 struct TensorFile {
+  std::string what;  // opens errors: the path
   std::map<std::string, std::string> metadata;
   std::vector<StoredTensor> tensors;
 
   const StoredTensor* find(const std::string& name) const;
-  // Copies a tensor into `to`, checking its size; the error names the tensor.
-  void read(const std::string& name, void* to, std::size_t bytes) const;
+  // The stored tensor of that name, if it has the dtype and shape of `expected`.
+  const StoredTensor& checked(const StoredTensor& expected) const;
+  // Copies it into `to`.
+  void read(const StoredTensor& expected, void* to) const;
 };
 
 std::string encode(const TensorFile& file);

@@ -49,19 +49,79 @@ std::string encode_of(TrainerOf<T>& trainer) {
   return encode(file);
 }
 
+// Checks that the file has every buffer that a run with so many steps needs, each whole.
 template <class T>
-void decode_of(TrainerOf<T>& trainer, const TensorFile& file, const Json& json) {
+void check_buffers(const TrainerOf<T>& trainer, const TensorFile& file, bool stepped) {
+  const OptimizerSettings& settings = trainer.optimizer->settings;
   const Index n = trainer.model->graph().parameters.size;
-  file.read("parameters", trainer.model->parameters(), static_cast<std::size_t>(n) * sizeof(T));
+  const DataType dtype = trainer.model->dtype();
+  const auto check = [&](const std::string& name, bool needed) {
+    if (needed || file.find(name))
+      file.checked({name, dtype, {n}, nullptr, static_cast<std::size_t>(n) * sizeof(T)});
+  };
+  check("parameters", true);
+  for (int k = 0; k < kMaxSlots; ++k)
+    check("slot" + std::to_string(k),
+          stepped && k < optimizer_kernels<T>(settings.method.index).slots);
+  check("average", stepped && settings.use_ema);
+  check("best", false);
+  check("raw", false);
+}
+
+template <class T>
+void load_buffers(TrainerOf<T>& trainer, const TensorFile& file, bool stepped) {
+  const Index n = trainer.model->graph().parameters.size;
+  const auto load = [&](const std::string& name, T* to) {
+    file.read({name, trainer.model->dtype(), {n}, nullptr, static_cast<std::size_t>(n) * sizeof(T)},
+              to);
+  };
+  load("parameters", static_cast<T*>(trainer.model->parameters()));
   trainer.optimizer->reset();
   for_buffers(trainer, [&](const std::string& name, Buffer<T>& b) {
     b = {};
     if (!file.find(name)) return;
     b.allocate(n);
-    file.read(name, b.data(), b.bytes());
+    load(name, b.data());
   });
-  if (json.at("iterations").get<std::uint64_t>() > 0 || file.find("slot0"))
-    trainer.optimizer->template slots<T>().size = n;
+  if (stepped) trainer.optimizer->template slots<T>().size = n;
+}
+
+// The counters of a state, read before anything changes.
+struct Counters {
+  TrainState state;
+  std::uint64_t iterations = 0, planned_steps = 0;
+  double rate_scale = 1;
+};
+
+Counters read_counters(const Json& json) {
+  Counters c;
+  TrainState& s = c.state;
+  s.seed = json.at("seed");
+  s.epoch = json.at("epoch");
+  s.cursor = json.at("cursor");
+  s.open.values = json.at("open_values").get<std::vector<double>>();
+  s.open.weight = json.at("open_weight");
+  s.data_signature = json.at("data_signature");
+  s.has_best = json.at("has_best");
+  s.best_value =
+      json.at("best_value").is_null() ? std::nan("") : json.at("best_value").get<double>();
+  s.best_epoch = json.at("best_epoch");
+  c.iterations = json.at("iterations");
+  c.planned_steps = json.at("planned_steps");
+  c.rate_scale = json.at("rate_scale");
+  return c;
+}
+
+template <class T>
+void decode_of(TrainerOf<T>& trainer, const TensorFile& file, const Counters& counters) {
+  const bool stepped = counters.iterations > 0;
+  check_buffers(trainer, file, stepped);
+  const Model::Guard guard(*trainer.model);
+  load_buffers(trainer, file, stepped);
+  trainer.state = counters.state;
+  trainer.optimizer->iterations = counters.iterations;
+  trainer.optimizer->planned_steps = counters.planned_steps;
+  trainer.optimizer->rate_scale = counters.rate_scale;
 }
 
 }  // namespace
@@ -74,35 +134,34 @@ std::string encode_state(Trainer& trainer) {
 void decode_state(Trainer& trainer, std::span<const char> bytes) {
   if (trainer.fitting()) throw StateError("a fit is running: load a state before or after it");
   const TensorFile file = decode("train state", bytes);
-  const Json json = parse_json("train state", file.metadata.at("state"));
-  require(json.at("numerics_version") == kNumericsVersion,
-          "the state was written by another version of the numerics (",
-          json.at("numerics_version").dump(), ", this one is ", kNumericsVersion,
-          "): resuming would not give the same bits");
-  require(parse_json("train state", file.metadata.at("spec")).at("layers") ==
-              trainer.model->spec().at("layers"),
-          "the state belongs to another model");
-  require(parse_json("train state", file.metadata.at("optimizer")) ==
-              write_optimizer(trainer.optimizer->settings),
-          "the state belongs to another optimizer: ", file.metadata.at("optimizer"));
+  const auto text = [&](const char* key) -> const std::string& {
+    const auto found = file.metadata.find(key);
+    require(found != file.metadata.end(), "train state: its '", key, "' is missing");
+    return found->second;
+  };
+  require(text("format") == "lamina-train-state", "this is not a train state but a '",
+          text("format"), "'");
+  Counters counters;
+  try {
+    const Json json = parse_json("train state", text("state"));
+    require(json.at("numerics_version") == kNumericsVersion,
+            "the state was written by another version of the numerics (",
+            json.at("numerics_version").dump(), ", this one is ", kNumericsVersion,
+            "): resuming would not give the same bits");
+    require(
+        parse_json("train state", text("spec")).at("layers") == trainer.model->spec().at("layers"),
+        "the state belongs to another model");
+    require(parse_json("train state", text("optimizer")) ==
+                write_optimizer(trainer.optimizer->settings),
+            "the state belongs to another optimizer: ", text("optimizer"));
+    counters = read_counters(json);
+  } catch (const Json::exception& error) {
+    fail("train state: not of the expected form: ", error.what());
+  }
   if (auto* f = dynamic_cast<TrainerOf<float>*>(&trainer))
-    decode_of(*f, file, json);
+    decode_of(*f, file, counters);
   else
-    decode_of(static_cast<TrainerOf<double>&>(trainer), file, json);
-  TrainState& s = trainer.state;
-  s.seed = json.at("seed");
-  s.epoch = json.at("epoch");
-  s.cursor = json.at("cursor");
-  s.open.values = json.at("open_values").get<std::vector<double>>();
-  s.open.weight = json.at("open_weight");
-  s.data_signature = json.at("data_signature");
-  s.has_best = json.at("has_best");
-  s.best_value =
-      json.at("best_value").is_null() ? std::nan("") : json.at("best_value").get<double>();
-  s.best_epoch = json.at("best_epoch");
-  trainer.optimizer->iterations = json.at("iterations");
-  trainer.optimizer->planned_steps = json.at("planned_steps");
-  trainer.optimizer->rate_scale = json.at("rate_scale");
+    decode_of(static_cast<TrainerOf<double>&>(trainer), file, counters);
 }
 
 }  // namespace lamina
