@@ -19,6 +19,12 @@ Data data(const std::vector<py::array>& inputs, const py::array& target,
           const std::optional<py::array>& weights,
           const std::optional<std::vector<std::int64_t>>& rows);
 
+// For long calls without the GIL, between their parts: Ctrl-C ends them.
+inline void check_signals() {
+  const py::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 py::dtype numpy_dtype(DataType dtype);
 // A new C-contiguous array of the model's dtype.
 py::array empty(DataType dtype, std::vector<Index> shape);

@@ -42,6 +42,9 @@ void bind_info(py::module_& m) {
       if (p) std::rethrow_exception(p);
     } catch (const FileError& error) {
       PyErr_SetString(PyExc_OSError, error.what());
+    } catch (const Json::exception& error) {
+      PyErr_SetString(PyExc_ValueError,
+                      concat("a description has an unexpected form: ", error.what()).c_str());
     }
   });
   m.def("info", &info);

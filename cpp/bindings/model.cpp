@@ -14,7 +14,7 @@ py::array predict(const Model& model, const std::vector<py::array>& inputs,
   const auto x = views(inputs);
   py::array out = empty(model.dtype(), {model.check_inputs(x), model.graph().output.width});
   void* y = out.mutable_data();
-  const PredictOptions options{batch_size.value_or(256), num_threads.value_or(0)};
+  const PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), check_signals};
   const py::gil_scoped_release release;
   model.predict(x, y, options);
   return out;

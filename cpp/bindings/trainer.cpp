@@ -60,13 +60,16 @@ py::dict named(const Trainer& trainer, const std::vector<double>& means) {
 void begin_fit(Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
                const std::optional<py::array>& weights,
                const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
-               std::uint64_t epochs, bool shuffle, std::optional<int> num_threads,
-               bool check_input, Index block_rows, Index tile_elements, bool exact_threads) {
+               std::uint64_t epochs, bool shuffle, std::optional<int> num_threads, bool check_input,
+               Index block_rows, Index tile_elements, bool exact_threads) {
   Data d = data(inputs, target, weights, rows);
   const py::gil_scoped_release release;
-  trainer.begin_fit(std::move(d),
-                    {batch_size, epochs, shuffle, num_threads.value_or(0), check_input,
-                     {block_rows, tile_elements, exact_threads}});
+  trainer.begin_fit(std::move(d), {batch_size,
+                                   epochs,
+                                   shuffle,
+                                   num_threads.value_or(0),
+                                   check_input,
+                                   {block_rows, tile_elements, exact_threads}});
 }
 
 py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& on_batch) {
@@ -103,7 +106,7 @@ py::dict evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const 
   std::vector<double> means;
   {
     const py::gil_scoped_release release;
-    means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0));
+    means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), check_signals);
   }
   return named(trainer, means);
 }
@@ -132,7 +135,8 @@ void bind_trainer(py::module_& m) {
   py::class_<Trainer>(m, "Trainer")
       .def(py::init(&make), "model"_a, "optimizer"_a, "loss"_a, "metrics"_a, "seed"_a)
       .def_property_readonly("names", [](const Trainer& self) { return self.objective().names(); })
-      .def_property_readonly("classes", [](const Trainer& self) { return self.objective().classes(); })
+      .def_property_readonly("classes",
+                             [](const Trainer& self) { return self.objective().classes(); })
       .def_property_readonly("seed", [](const Trainer& self) { return self.state.seed; })
       .def_property_readonly("epoch", [](const Trainer& self) { return self.state.epoch; })
       .def_property_readonly("cursor", [](const Trainer& self) { return self.state.cursor; })

@@ -142,6 +142,8 @@ def class_weights(
     missing = [c.item() for c in classes if c.item() not in class_weight]
     if missing:
         raise ValueError(f"class_weight: no weight for {missing}; give one for each class")
+    if weights is not None and weights.size != len(labels):
+        raise ValueError(f"sample_weight: expected {len(labels)} weights, got {weights.size}")
     by_class = np.array([class_weight[c.item()] for c in classes], dtype=np.float64)
     result: AnyArray = by_class[codes]
     return result if weights is None else result * weights.ravel()

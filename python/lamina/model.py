@@ -70,6 +70,8 @@ class Model:
                 inner._check_unowned()
         if seed is None:
             seed = int.from_bytes(os.urandom(4), "little")
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"Model: seed must be from 0 to 2**63 - 1, got {seed}")
         spec = {
             "name": name,
             "dtype": np.dtype(dtype).name if isinstance(dtype, type) else dtype,

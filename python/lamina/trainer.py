@@ -201,10 +201,18 @@ class Trainer:
         with self._owning(hooks):
             for hook in hooks:
                 hook.check(self._keys(held_out is not None))
-            self._core.begin_fit(
-                *data, batch_size, epochs, shuffle, self.num_threads, check_input, *self._scheduling
-            )
+            if self._core.fitting:
+                raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
             try:
+                self._core.begin_fit(
+                    *data,
+                    batch_size,
+                    epochs,
+                    shuffle,
+                    self.num_threads,
+                    check_input,
+                    *self._scheduling,
+                )
                 with progress:
                     self._run(epochs, held_out, batch_size, hooks, progress, history)
             finally:

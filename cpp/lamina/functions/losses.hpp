@@ -119,14 +119,14 @@ struct CategoricalCrossentropy {
       d[*y.labels] -= T(1);
       return lamina::log(sum) - dot;
     }
-    const T inverse = T(1 / sum);
-    double mass = 0;  // a soft label's row sums to 1 only to rounding
+    double mass = 0;  // a soft label's row need not sum to exactly 1
     for (Index j = 0; j < n; ++j) {
       const T t = target(j);
       mass += t;
       dot += static_cast<double>(t) * (p[j] - top);
-      d[j] = d[j] * inverse - t;
     }
+    const T share = T(mass / sum);
+    for (Index j = 0; j < n; ++j) d[j] = d[j] * share - target(j);
     return mass * lamina::log(sum) - dot;
   }
 

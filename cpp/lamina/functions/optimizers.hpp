@@ -12,6 +12,9 @@ namespace lamina {
 inline constexpr int kMaxSlots = 2;
 inline constexpr int kMaxScalars = 6;
 
+// A decay rate of 1 would never forget; Adam's bias correction would divide by 0.
+inline constexpr double kBelowOne = 0.9999999;
+
 inline constexpr Parameter rate(double value) { return {"learning_rate", value, 0, kInfinity}; }
 
 struct SGD {
@@ -118,8 +121,8 @@ struct Adam {
             "adam",
             {},
             {rate(0.001),
-             {"beta_1", 0.9, 0, 1},
-             {"beta_2", 0.999, 0, 1},
+             {"beta_1", 0.9, 0, kBelowOne},
+             {"beta_2", 0.999, 0, kBelowOne},
              {"epsilon", 1e-8, 0, kInfinity}},
             "m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; "
             "p -= rate / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)",

@@ -109,8 +109,12 @@ Json layer_catalogue() {
 
 Layers read_layers(const Json& json, Names& names) {
   require(json.is_array(), "layers must be a list, got ", json.dump());
+  constexpr int kDeepest = 64;
+  require(names.depth < kDeepest, "layers are nested more than ", kDeepest, " deep");
+  ++names.depth;
   Layers out;
   for (const Json& one : json) out.push_back(read_layer(one, names));
+  --names.depth;
   return out;
 }
 

@@ -24,6 +24,7 @@ class Layer {
   // The input's width; refuses a layer that comes before any Input.
   Index width(Value x) const {
     require(x.id >= 0, "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
+    require(!x.codes, class_name, ": its input is category codes; put an Embedding between");
     return x.width;
   }
 };
@@ -42,6 +43,8 @@ using Layers = std::vector<std::unique_ptr<Layer>>;
 class Names {
  public:
   std::string unique(const std::string& class_name, const std::string& wanted);
+
+  int depth = 0;  // of containers within containers
 
  private:
   std::map<std::string, int> used_;

@@ -24,7 +24,7 @@ std::unique_ptr<Model> Model::create(const Json& spec) {
     model = std::make_unique<ModelOf<double>>();
   Model& m = *model;
   m.graph_.dtype = dtype == "float32" ? DataType::float32 : DataType::float64;
-  m.seed_ = fields.at("seed").get<std::uint64_t>();
+  m.seed_ = static_cast<std::uint64_t>(fields.whole("seed", 0));
   m.name_ = fields.text("name", "model");
   Names names;
   m.layers_ = read_layers(fields.at("layers"), names);
@@ -155,7 +155,21 @@ void ModelOf<T>::publish(const T* weights, std::shared_ptr<Buffer<T>>& held) {
     std::copy_n(weights, parameters_.size(), held->data());
     published_ = held;
   }
-  while (live_readers_ > 0) std::this_thread::yield();
+  while (live_readers_ > 0 && !in_forked_child()) std::this_thread::yield();
+}
+
+template <class T>
+std::shared_ptr<const void> ModelOf<T>::still_weights() const {
+  if (auto snapshot = published()) return {snapshot, snapshot->data()};
+  auto copy = std::make_shared<Buffer<T>>(parameters_.size());
+  std::copy_n(parameters_.data(), parameters_.size(), copy->data());
+  return {copy, copy->data()};
+}
+
+template <class T>
+std::shared_ptr<const Buffer<T>> ModelOf<T>::published() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return published_;
 }
 
 template <class T>
@@ -188,8 +202,7 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
   } reading;
   std::unique_ptr<Workspace<T>> space;
   const Plan* plan = nullptr;
-  const Index block =
-      std::min(round_up(std::max<Index>(1, options.block_rows), kRowStep), round_up(n, kRowStep));
+  const Index block = round_up(std::clamp<Index>(options.block_rows, 1, n), kRowStep);
   int threads = 1;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -209,7 +222,7 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
                false, seed_, 0);
   T* y = static_cast<T*>(out);
   const Value output = plan->output;
-  run_inference(*space, *plan, n, threads, [&](int thread, Range rows) {
+  run_inference(*space, *plan, n, threads, options.tick, [&](int thread, Range rows) {
     std::copy_n(space->values(thread, output).row(rows.begin), rows.size() * output.width,
                 y + rows.begin * output.width);
   });
@@ -221,7 +234,7 @@ template <class T>
 void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training, void* out) {
   const Index n = check_inputs(inputs);
   require(n > 0, "forward: expected at least one row, got none");
-  if (!by_hand_ || by_hand_training_ != training || by_hand_version_ != version_ ||
+  if (!by_hand_ || !hand_space_ || by_hand_training_ != training || by_hand_version_ != version_ ||
       hand_capacity_ < n) {
     PlanOptions options;
     options.backward = options.input_gradients = options.keep_output = true;
@@ -251,6 +264,7 @@ void ModelOf<T>::backward(const void* gradient, void* input_gradient) {
   if (!hand_space_ || forward_rows_ == 0)
     throw StateError(
         "backward: call model.forward(x) first; backward uses its intermediate values");
+  const Guard guard(*this);  // the gradients are those that a fit may store
   Workspace<T>& space = *hand_space_;
   const Plan& plan = *by_hand_;
   const Index width = plan.output.width;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <optional>
 
@@ -19,6 +20,8 @@ struct LayerSummary {
 struct PredictOptions {
   Index block_rows = 256;
   int num_threads = 0;
+  // Called now and then by the calling thread; may throw to end the call.
+  std::function<void()> tick = {};
 };
 
 class Model {
@@ -37,6 +40,8 @@ class Model {
   virtual void* parameters() = 0;
   virtual void* gradients() = 0;  // allocated on first use
   bool has_gradients() const { return has_gradients_; }
+  // Weights that nobody changes: of the last completed epoch while a fit runs, else a copy.
+  virtual std::shared_ptr<const void> still_weights() const = 0;
 
   // Checks number and widths of the inputs; returns the rows.
   Index check_inputs(const std::vector<ArrayView>& inputs) const;
@@ -84,6 +89,7 @@ class ModelOf final : public Model {
  public:
   void* parameters() override { return parameters_.data(); }
   void* gradients() override;
+  std::shared_ptr<const void> still_weights() const override;
   T* weights() { return parameters_.data(); }
   const T* weights() const { return parameters_.data(); }
   T* stored_gradients() { return static_cast<T*>(gradients()); }
@@ -99,6 +105,7 @@ class ModelOf final : public Model {
   // reads the live weights; unpublish() ends it.
   void publish(const T* weights, std::shared_ptr<Buffer<T>>& held);
   void unpublish();
+  std::shared_ptr<const Buffer<T>> published() const;  // null if no fit runs
 
  private:
   friend class Model;
@@ -120,20 +127,30 @@ class ModelOf final : public Model {
   std::uint64_t forward_calls_ = 0;
 };
 
-// Runs `plan`'s only stage over n rows and hands each finished block to use(thread, rows).
+// Runs `plan`'s only stage over n rows and hands each finished block to use(thread, rows). Between
+// parts of some 25 milliseconds it calls tick().
 template <class T, class Use>
-void run_inference(Workspace<T>& space, const Plan& plan, Index n, int threads, Use&& use) {
+void run_inference(Workspace<T>& space, const Plan& plan, Index n, int threads,
+                   const std::function<void()>& tick, Use&& use) {
+  constexpr double kModestRate = 2e10;  // flops a second, of one thread
   const Index block = space.block(), blocks = (n + block - 1) / block;
-  threads = static_cast<int>(std::min<Index>(threads, blocks));
-  parallel(threads, [&](int thread) {
-    const Range mine = share(blocks, thread, threads);
-    for (Index b = mine.begin; b < mine.end; ++b) {
-      const Range rows{b * block, round_up(std::min(n, (b + 1) * block), kRowStep)};
-      space.enter_block(thread, rows);
-      for (const Action& action : plan.stages[0].actions) space.act(action, thread, rows);
-      use(thread, Range{rows.begin, std::min(n, rows.end)});
-    }
-  });
+  const double seconds = static_cast<double>(plan.flops_per_row * block + 1) / kModestRate;
+  const Index part =
+      tick ? std::max<Index>(threads, static_cast<Index>(0.025 * threads / seconds)) : blocks;
+  for (Index first = 0; first < blocks; first += part) {
+    if (tick) tick();
+    const Index count = std::min(part, blocks - first);
+    const int used = static_cast<int>(std::min<Index>(threads, count));
+    parallel(used, [&](int thread) {
+      const Range mine = share(count, thread, used);
+      for (Index b = first + mine.begin; b < first + mine.end; ++b) {
+        const Range rows{b * block, round_up(std::min(n, (b + 1) * block), kRowStep)};
+        space.enter_block(thread, rows);
+        for (const Action& action : plan.stages[0].actions) space.act(action, thread, rows);
+        use(thread, Range{rows.begin, std::min(n, rows.end)});
+      }
+    });
+  }
 }
 
 // Threads for `rows` rows at `flops_per_row`: one if the work is below about a millisecond.

@@ -3,9 +3,9 @@
 namespace lamina {
 
 Value Builder::input(Port port) {
-  Index width = 1;
-  for (const Index n : port.shape) width *= n;
+  const Index width = checked_size(port.name, port.shape);
   port.value = graph_.new_value(width);
+  port.value.codes = port.codes;
   graph_.ports.push_back(port);
   return port.value;
 }

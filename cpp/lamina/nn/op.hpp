@@ -16,6 +16,7 @@ enum class DataType { float32, float64 };
 struct Value {
   int id = -1;
   Index width = 0;
+  bool codes = false;  // an integer input, which only an Embedding can read
 };
 
 // Where a run finds one matrix: row r of the batch is at data + (r - first_row) * width.
@@ -29,7 +30,7 @@ struct Rows {
 
 // The same for integer codes, one a row.
 struct Codes {
-  const std::int32_t* data = nullptr;
+  std::int32_t* data = nullptr;
   Index first_row = 0;
   Index at(Index r) const { return data[r - first_row]; }
 };

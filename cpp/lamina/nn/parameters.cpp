@@ -11,8 +11,7 @@ const char* role_name(Role role) {
 }
 
 int ParameterTable::add(Tensor tensor) {
-  tensor.size = 1;
-  for (const Index n : tensor.shape) tensor.size *= n;
+  tensor.size = checked_size(tensor.name, tensor.shape);
   tensor.offset = size;
   size += round_up(tensor.size, 16);  // 16 floats fill a cache line
   tensors.push_back(std::move(tensor));

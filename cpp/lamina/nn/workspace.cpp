@@ -15,7 +15,8 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
   for (const auto& op : graph.ops)
     state_.emplace_back(static_cast<Index>(op->state_bytes(capacity_)));
   for (auto& state : state_) state_pointers_.push_back(state.data());
-  for (const Port& port : graph.ports) codes_.emplace_back(port.codes ? capacity_ : 0);
+  for (const Port& port : graph.ports)
+    codes_.emplace_back(port.codes && plan.options.backward ? capacity_ : 0);
   spaces_.resize(static_cast<std::size_t>(threads));
   const auto values = static_cast<std::size_t>(graph.value_count);
   for (Space& space : spaces_) {
@@ -34,8 +35,13 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
       space.values[v] = rows_of(plan.value_store[v]);
       space.gradients[v] = rows_of(plan.gradient_store[v]);
     }
-    for (std::size_t p = 0; p < graph.ports.size(); ++p)
-      space.codes[static_cast<std::size_t>(graph.ports[p].value.id)] = {codes_[p].data(), 0};
+    for (std::size_t p = 0; p < graph.ports.size(); ++p) {
+      const Port& port = graph.ports[p];
+      const bool of_block = port.codes && !plan.options.backward;
+      space.code_memory.emplace_back(of_block ? block_ : 0);
+      space.codes[static_cast<std::size_t>(port.value.id)] = {
+          of_block ? space.code_memory[p].data() : codes_[p].data(), 0};
+    }
     Context<T>& c = space.context;
     c.values = space.values.data();
     c.gradients = space.gradients.data();
@@ -72,6 +78,7 @@ void Workspace<T>::enter_block(int thread, Range rows) {
   for (std::size_t v = 0; v < space.values.size(); ++v) {
     move(space.values[v], plan_.value_store[v]);
     move(space.gradients[v], plan_.gradient_store[v]);
+    if (!plan_.options.backward) space.codes[v].first_row = rows.begin;
   }
 }
 
@@ -83,7 +90,8 @@ void Workspace<T>::gather(Space& space, Range rows) {
     for (Index r = rows.begin; r < rows.end; ++r) {
       const bool real = r < rows_.rows;
       if (port.codes) {
-        std::int32_t* code = codes_[p].data() + r;
+        const Codes& codes = space.codes[static_cast<std::size_t>(port.value.id)];
+        std::int32_t* code = codes.data + (r - codes.first_row);
         *code = 0;
         if (real) gather_row(view, rows_.source(r), code);
         continue;

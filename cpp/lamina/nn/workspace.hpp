@@ -30,12 +30,13 @@ class Workspace {
   // runs the loss action. begin() must have been called.
   template <class Loss>
   void run_stage(const Stage& stage, Range part, int threads, Loss&& loss) {
-    const Index blocks = (part.size() + block_ - 1) / block_;
-    parallel(static_cast<int>(std::min<Index>(threads, blocks)), [&](int thread) {
-      const int used = static_cast<int>(std::min<Index>(threads, blocks));
+    // A part smaller than all threads' blocks is still shared among all.
+    const Index block = std::min(block_, round_up((part.size() + threads - 1) / threads, kRowStep));
+    const Index blocks = (part.size() + block - 1) / block;
+    const int used = static_cast<int>(std::min<Index>(threads, blocks));
+    parallel(used, [&](int thread) {
       for (Index b = thread; b < blocks; b += used) {
-        const Range rows{part.begin + b * block_,
-                         std::min(part.end, part.begin + (b + 1) * block_)};
+        const Range rows{part.begin + b * block, std::min(part.end, part.begin + (b + 1) * block)};
         enter_block(thread, rows);
         for (const Action& action : stage.actions) {
           if (action.kind == ActionKind::loss)
@@ -76,7 +77,8 @@ class Workspace {
     Buffer<T> block;
     ProductScratch<T> scratch;
     std::vector<Rows<T>> values, gradients;
-    std::vector<Codes> codes;
+    std::vector<Codes> codes;                       // by value id
+    std::vector<Buffer<std::int32_t>> code_memory;  // by port, of a block
     Context<T> context;
     Index bad_row = -1;
   };
@@ -85,9 +87,9 @@ class Workspace {
   const Plan& plan_;
   Index capacity_, block_, padded_ = 0;
   Buffer<T> batch_;
+  std::vector<Buffer<std::int32_t>> codes_;  // by port, of the batch: kept for the gradients
   std::vector<Buffer<std::byte>> state_;
   std::vector<std::byte*> state_pointers_;
-  std::vector<Buffer<std::int32_t>> codes_;  // by port
   std::vector<Space> spaces_;
   Batch rows_;
 };

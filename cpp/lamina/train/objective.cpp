@@ -27,10 +27,14 @@ std::string loss_name(const Objective& o) {
 
 bool categorical(const Objective& o) { return loss_name(o) == "categorical_crossentropy"; }
 
+// The first parameter of both cross-entropies.
+bool from_logits(const Objective& o) {
+  return !o.custom && !o.loss.parameters.empty() && o.loss.parameters[0] != 0;
+}
+
 void check_output(const Model& model, const Objective& o) {
   const std::string name = loss_name(o), output = output_name(model);
   const Info& info = Losses::infos()[static_cast<std::size_t>(o.loss.index)];
-  const bool from_logits = !o.loss.parameters.empty() && o.loss.parameters[0] != 0;
   if (categorical(o)) {
     require(
         o.outputs > 1,
@@ -48,12 +52,12 @@ void check_output(const Model& model, const Objective& o) {
             "activation='sigmoid' "
             "(softmax goes with 'categorical_crossentropy')");
   if (!categorical(o) && name != "binary_crossentropy") return;
-  require(from_logits || (output != "linear" && output != "relu" && output != "leaky_relu" &&
-                          output != "tanh"),
+  require(from_logits(o) || (output != "linear" && output != "relu" && output != "leaky_relu" &&
+                             output != "tanh"),
           name, " expects probabilities: end the model with activation='",
           loss_kernel<float>(o.loss.index).fused_activation, "' or use ", info.class_name,
           "(from_logits=True)");
-  require(!from_logits || output == "linear", name,
+  require(!from_logits(o) || output == "linear", name,
           "(from_logits=True) expects a linear output, the model ends with activation='", output,
           "'");
 }
@@ -67,7 +71,8 @@ std::vector<std::string> Objective::names() const {
 }
 
 bool Objective::classes() const {
-  return !custom && (categorical(*this) || (loss_name(*this) == "binary_crossentropy" && outputs == 1));
+  return !custom &&
+         (categorical(*this) || (loss_name(*this) == "binary_crossentropy" && outputs == 1));
 }
 
 Objective read_objective(const Model& model, const Json& loss, const Json& metrics) {
@@ -81,6 +86,7 @@ Objective read_objective(const Model& model, const Json& loss, const Json& metri
     o.loss = read_choice("loss", Losses::infos(), loss);
     check_output(model, o);
     o.fused = output == loss_kernel<float>(o.loss.index).fused_activation;
+    o.logits = o.fused || from_logits(o);
     const bool bce = loss_name(o) == "binary_crossentropy";
     o.binary = bce || o.outputs == 1;
   } else {
@@ -96,6 +102,16 @@ Objective read_objective(const Model& model, const Json& loss, const Json& metri
 namespace {
 
 // The first row with a NaN or infinity, or -1.
+// Is every element finite as a T?
+template <class T, class S>
+bool all_finite(Index n, const S* x) {
+  T sum = 0;
+  for (Index j = 0; j < n; ++j) sum += static_cast<T>(x[j]) * T(0);
+  return sum == 0;
+}
+
+// The first row with a NaN, an infinity or a number that T cannot hold, or -1.
+template <class T>
 Index first_bad_row(const ArrayView& view, int threads) {
   if (view.dtype != DType::float32 && view.dtype != DType::float64 && view.dtype != DType::float16)
     return -1;
@@ -105,24 +121,15 @@ Index first_bad_row(const ArrayView& view, int threads) {
     const Range mine = share(view.rows, thread, threads);
     Buffer<double> row(view.columns);
     for (Index r = mine.begin; r < mine.end; ++r) {
-      const auto check = [&](const auto* x) {
-        std::remove_cvref_t<decltype(x[0])> sum = 0;
-        for (Index j = 0; j < view.columns; ++j) sum += x[j] * 0;
-        return sum == 0;
-      };
       const auto* raw = static_cast<const std::byte*>(view.data) + r * view.row_stride;
-      bool good;
-      if (view.dtype == DType::float32 && view.column_stride == 4 && !view.swapped &&
-          reinterpret_cast<std::uintptr_t>(raw) % 4 == 0) {
-        good = check(reinterpret_cast<const float*>(raw));
-      } else {
-        gather_row(view, r, row.data());
-        good = check(static_cast<const double*>(row.data()));
-      }
-      if (!good) {
-        bad[static_cast<std::size_t>(thread)] = r;
-        return;
-      }
+      const bool direct = view.dtype == DType::float32 && view.column_stride == 4 &&
+                          !view.swapped && reinterpret_cast<std::uintptr_t>(raw) % 4 == 0;
+      if (!direct) gather_row(view, r, row.data());
+      const bool good = direct ? all_finite<T>(view.columns, reinterpret_cast<const float*>(raw))
+                               : all_finite<T>(view.columns, row.data());
+      if (good) continue;
+      bad[static_cast<std::size_t>(thread)] = r;
+      return;
     }
   });
   for (const Index r : bad)
@@ -130,11 +137,19 @@ Index first_bad_row(const ArrayView& view, int threads) {
   return -1;
 }
 
-[[noreturn]] void refuse_row(const std::string& what, const ArrayView& view, Index row) {
+void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& view, int threads) {
+  const bool narrow = dtype == DataType::float32;
+  const Index row =
+      narrow ? first_bad_row<float>(view, threads) : first_bad_row<double>(view, threads);
+  if (row < 0) return;
   for (Index j = 0; j < view.columns; ++j) {
     const double x = read_element(view, row, j);
-    if (std::isfinite(x)) continue;
-    fail(what, ": column ", j, " holds ", std::isnan(x) ? "NaN" : "infinity", " in row ", row);
+    if (std::isfinite(x) && !(narrow && std::abs(x) > std::numeric_limits<float>::max())) continue;
+    fail(what, ": column ", j, " holds ",
+         std::isnan(x)   ? std::string("NaN")
+         : std::isinf(x) ? "infinity"
+                         : concat(x, ", too large for float32,"),
+         " in row ", row);
   }
   fail(what, ": row ", row, " holds a value that is not finite");
 }
@@ -193,12 +208,11 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
       const double w = read_element(data.weights, r, 0);
       require(std::isfinite(w) && w >= 0,
               "sample_weight: expected finite numbers of at least 0, got ", w, " in row ", r);
-      sum += w;
     }
+    for (Index i = 0; i < data.rows(); ++i) sum += data.weight(data.source(i));
     require(sum > 0, "sample_weight: all weights are 0");
   }
-  const Index bad_target = first_bad_row(y, threads);
-  if (bad_target >= 0) refuse_row("y", y, bad_target);
+  refuse_bad_rows("y", model.dtype(), y, threads);
   if (data.labels)
     check_labels(data, o.outputs);
   else if (categorical(o))
@@ -208,8 +222,7 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
   if (!check_inputs) return;
   for (const ArrayView& x : data.inputs) {
     if (x.streamed) continue;
-    const Index bad = first_bad_row(x, threads);
-    if (bad >= 0) refuse_row("X", x, bad);
+    refuse_bad_rows("X", model.dtype(), x, threads);
   }
 }
 
@@ -235,15 +248,20 @@ ObjectiveRunner<T>::ObjectiveRunner(const Model& model, const Objective& objecti
       outputs_(objective.outputs),
       capacity_(round_up(capacity, kRowStep)),
       block_(std::min(round_up(block, kRowStep), capacity_)) {
-  if (objective.fused) output_activation_ = *output_choice(model);
+  if (objective.fused) {
+    output_activation_ = *output_choice(model);
+  } else if (objective.logits) {
+    const char* name = loss_kernel<T>(objective.loss.index).fused_activation;
+    output_activation_.index = find("activation", Activations::infos(), name);
+  }
   spaces_.resize(static_cast<std::size_t>(threads));
-  const Index rows = objective.custom ? capacity_ : block_;
   for (Space& s : spaces_) {
+    const Index rows = objective.custom && &s == spaces_.data() ? capacity_ : block_;
     s.target.allocate(rows * outputs_);
     s.scratch.allocate(block_ * outputs_);
     s.gradient.allocate(block_ * outputs_);
     s.labels.allocate(rows);
-    if (objective.fused) s.activated.allocate(block_ * outputs_);
+    if (objective.logits) s.activated.allocate(block_ * outputs_);
   }
   results_.allocate(capacity_ * static_cast<Index>(1 + objective.metrics.size()));
 }
@@ -264,7 +282,7 @@ Target<T> ObjectiveRunner<T>::gather(Space& space, Range rows, const Batch& batc
 
 template <class T>
 void ObjectiveRunner<T>::measure(Space& space, Range rows, const T* p, Target<T> y) {
-  bool logits = objective_.fused;
+  bool logits = objective_.logits;
   for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
     const MetricKernel<T> metric = metric_kernel<T>(objective_.metrics[m]);
     if (logits && !metric.works_on_logits) {  // the outputs themselves, once
@@ -307,14 +325,24 @@ void ObjectiveRunner<T>::run_custom(const Batch& batch, const Data& data, const 
                                     const double* scale, T* gradient) {
   Space& space = spaces_[0];
   const Target<T> target = gather(space, {0, batch.rows}, batch, data);
+  if (!gradient) {  // nothing below is trained
+    space.gradient.reserve(capacity_ * outputs_);
+    gradient = space.gradient.data();
+  }
   objective_.custom(batch.rows, outputs_, prediction, target.values, results_.data(), gradient);
+  if (!scale) return measure_all(batch, prediction, target);
   for (Index r = 0; r < batch.rows; ++r)
     for (Index j = 0; j < outputs_; ++j) gradient[r * outputs_ + j] *= T(scale[r]);
   const Index padded = round_up(batch.rows, kRowStep);
   std::fill_n(gradient + batch.rows * outputs_, (padded - batch.rows) * outputs_, T(0));
+  measure_all(batch, prediction, target);
+}
+
+template <class T>
+void ObjectiveRunner<T>::measure_all(const Batch& batch, const T* prediction, Target<T> target) {
   for (Index r = 0; r < batch.rows; r += block_) {
     const Range rows{r, std::min(batch.rows, r + block_)};
-    measure(space, rows, prediction + r * outputs_, target.at(r, outputs_));
+    measure(spaces_[0], rows, prediction + r * outputs_, target.at(r, outputs_));
   }
 }
 

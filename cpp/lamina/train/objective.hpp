@@ -19,12 +19,13 @@ struct Objective {
   Choice loss;
   CustomLoss custom;         // used instead of `loss` if set
   bool fused = false;        // the loss reads the output activation's input
+  bool logits = false;       // what metrics are given are logits: fused, or the model's own outputs
   std::vector<int> metrics;  // places in Metrics
   bool binary = false;       // accuracy by threshold
   Index outputs = 0;
 
   std::vector<std::string> names() const;  // "loss", then the metrics
-  bool classes() const;                     // targets are class numbers (or one 0/1 column)
+  bool classes() const;                    // targets are class numbers (or one 0/1 column)
 };
 
 // Reads loss and metrics for a model; refuses combinations that cannot be meant.
@@ -81,6 +82,7 @@ class ObjectiveRunner {
     Buffer<std::int32_t> labels;
   };
   Target<T> gather(Space& space, Range rows, const Batch& batch, const Data& data);
+  void measure_all(const Batch& batch, const T* prediction, Target<T> target);
   void measure(Space& space, Range rows, const T* prediction, Target<T> target);
 
   const Objective& objective_;

@@ -12,6 +12,10 @@ constexpr Index kNormChunk = 4096;
 
 }  // namespace
 
+std::vector<Index> layout_of(const Model& model) {
+  return {static_cast<Index>(reinterpret_cast<std::uintptr_t>(&model))};
+}
+
 OptimizerSettings read_optimizer(const Json& json) {
   OptimizerSettings s;
   Json plain = json;
@@ -64,7 +68,9 @@ double Optimizer::schedule_value_at(std::uint64_t step) const {
 }
 
 void Optimizer::reset() {
+  require_free("optimizer.reset");
   iterations = planned_steps = 0;
+  layout_.clear();
   rate_scale = 1;
   slots_f_ = {};
   slots_d_ = {};
@@ -79,12 +85,27 @@ Slots<double>& Optimizer::slots<double>() {
   return slots_d_;
 }
 
+void Optimizer::require_free(const char* call) const {
+  if (in_fit) throw StateError(concat(call, ": a fit is using the optimizer's state"));
+}
+
 template <class T>
-void Optimizer::prepare(Index size, const T* start) {
+void Optimizer::follow(const ParameterTable& table, const T* weights) {
   Slots<T>& s = slots<T>();
-  if (s.size == size) return;
-  require(s.empty(), "the optimizer's state belongs to ", s.size, " numbers, got ", size,
-          ": use one optimizer a model, or reset()");
+  if (s.average.empty()) return;
+  for (const Tensor& t : table.tensors)
+    if (!t.trainable) std::copy_n(weights + t.offset, t.size, s.average.data() + t.offset);
+}
+
+template <class T>
+void Optimizer::prepare(Index size, const T* start, const std::vector<Index>& layout) {
+  Slots<T>& s = slots<T>();
+  if (s.size == size && layout_ == layout) return;
+  require(s.empty() || layout_.empty(),
+          "the optimizer's state belongs to other arrays or another model: use one optimizer for "
+          "each (copy.deepcopy), or reset()");
+  layout_ = layout;
+  if (s.size == size) return;  // loaded from a file
   const auto& kernels = optimizer_kernels<T>(settings.method.index);
   for (int k = 0; k < kernels.slots; ++k) s.slot[k].allocate(size);
   if (kernels.initial_slot_parameter >= 0)
@@ -114,7 +135,8 @@ void Optimizer::update(const std::vector<T*>& parameters, const std::vector<cons
     std::copy_n(parameters[i], sizes[i], p.data() + table.tensors[i].offset);
     std::copy_n(gradients[i], sizes[i], g.data() + table.tensors[i].offset);
   }
-  prepare(table.size, p.data());
+  require_free("optimizer.update");
+  prepare(table.size, p.data(), sizes);
   Update<T> step(*this, table, p.data());
   if (settings.needs_norms()) step.measure_norms(g.data());
   for (const Tensor& t : table.tensors) step.apply(t, t.offset, t.size, g.data() + t.offset);
@@ -128,18 +150,20 @@ namespace {
 template <class T>
 void step_model(Optimizer& optimizer, ModelOf<T>& model) {
   const ParameterTable& table = model.graph().parameters;
-  optimizer.prepare(table.size, model.weights());
+  optimizer.prepare(table.size, model.weights(), layout_of(model));
   Update<T> step(optimizer, table, model.weights());
   const T* g = model.stored_gradients();
   if (optimizer.settings.needs_norms()) step.measure_norms(g);
   for (const Tensor& t : table.tensors)
     if (t.trainable) step.apply(t, t.offset, t.size, g + t.offset);
   ++optimizer.iterations;
+  optimizer.follow(table, model.weights());
 }
 
 }  // namespace
 
 void Optimizer::step(Model& model) {
+  require_free("optimizer.step");
   if (!model.has_gradients())
     throw StateError(
         "optimizer.step: the model has no gradients yet; call model.backward(...) or "
@@ -218,8 +242,10 @@ void Update<T>::measure_norms(const T* gradients) {
 
 template class Update<float>;
 template class Update<double>;
-template void Optimizer::prepare<float>(Index, const float*);
-template void Optimizer::prepare<double>(Index, const double*);
+template void Optimizer::prepare<float>(Index, const float*, const std::vector<Index>&);
+template void Optimizer::prepare<double>(Index, const double*, const std::vector<Index>&);
+template void Optimizer::follow<float>(const ParameterTable&, const float*);
+template void Optimizer::follow<double>(const ParameterTable&, const double*);
 template void Optimizer::update<float>(const std::vector<float*>&, const std::vector<const float*>&,
                                        const std::vector<Index>&);
 template void Optimizer::update<double>(const std::vector<double*>&,

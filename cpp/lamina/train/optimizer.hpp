@@ -18,6 +18,9 @@ struct OptimizerSettings {
 
   bool needs_norms() const { return !std::isnan(clipnorm) || !std::isnan(global_clipnorm); }
 };
+// The layout that marks state as a model's.
+std::vector<Index> layout_of(const Model& model);
+
 OptimizerSettings read_optimizer(const Json& json);
 Json write_optimizer(const OptimizerSettings& settings);
 
@@ -44,8 +47,17 @@ class Optimizer {
   template <class T>
   Slots<T>& slots();
   // Allocates slots for a flat buffer of `size`; `start` seeds the moving average.
+  // `layout` says whose state it is: sizes, or a model's address.
   template <class T>
-  void prepare(Index size, const T* start);
+  void prepare(Index size, const T* start, const std::vector<Index>& layout);
+
+  // The average takes over what no step moves: frozen tensors and running statistics.
+  template <class T>
+  void follow(const ParameterTable& table, const T* weights);
+
+  // While a fit uses the state nobody else may.
+  bool in_fit = false;
+  void require_free(const char* call) const;
 
   // One step over plain arrays of `sizes[i]` elements.
   template <class T>
@@ -58,6 +70,7 @@ class Optimizer {
 
  private:
   double schedule_value_at(std::uint64_t step) const;
+  std::vector<Index> layout_;
   Slots<float> slots_f_;
   Slots<double> slots_d_;
 };

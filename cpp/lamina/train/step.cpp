@@ -114,9 +114,11 @@ bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& moni
                        threads_, loss);
     }
     stage_seconds_[s] = std::chrono::duration<double>(Clock::now() - start).count();
-    if (stage.finish == Finish::loss)
+    if (stage.finish == Finish::loss) {
+      const Rows<T>& gradient = space_.gradients(0, p);
       loss_.run_custom(batch, data, space_.values(0, p).row(0), scale_.data(),
-                       space_.gradients(0, p).row(0));
+                       gradient.data ? gradient.row(0) : nullptr);
+    }
     space_.finish_stage(stage);
   }
   return true;
@@ -194,6 +196,7 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   context.statistics = model_.weights();
   for (const auto& op : model_.graph().ops)
     static_cast<const Op<T>&>(*op).update_statistics(context);
+  optimizer->follow(table, model_.weights());
   return StepResult::done;
 }
 

@@ -63,6 +63,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   auto guard = std::make_unique<Model::Guard>(net_);
   check_data(net_, objective_, data, options.check_inputs, thread_count(options.num_threads));
   const Index n = data.rows();
+  const Index batch = std::min(options.batch_size, n);
   const std::uint64_t mark = signature(data, options.batch_size, options.shuffle);
   const bool resumed = state.cursor > 0 && state.data_signature == mark;
   if (length_comes_from_fit(optimizer->settings.schedule)) {
@@ -71,9 +72,10 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
             "call trainer.reset()");
     if (!resumed)
       optimizer->planned_steps =
-          options.epochs *
-          static_cast<std::uint64_t>((n + options.batch_size - 1) / options.batch_size);
+          options.epochs * static_cast<std::uint64_t>((n + batch - 1) / batch);
   }
+  snapshot();  // the weights as found: what a divergence in the first epoch goes back to
+  optimizer->in_fit = false;
   if (!raw_.empty()) {  // the last fit left the average in the model: go on from the weights
                         // beneath
     const Slots<T>& s = optimizer->slots<T>();
@@ -82,8 +84,8 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
       std::copy_n(raw_.data(), raw_.size(), net_.weights());
     raw_ = {};
   }
-  optimizer->prepare(net_.graph().parameters.size, net_.weights());
-  const Index batch = std::min(options.batch_size, n);
+  optimizer->prepare(net_.graph().parameters.size, net_.weights(), layout_of(net_));
+  optimizer->follow(net_.graph().parameters, net_.weights());
   const int threads = options.scheduling.exact_threads
                           ? thread_count(options.num_threads)
                           : training_threads(net_, options.num_threads, batch);
@@ -100,7 +102,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   if (!resumed) state.cursor = 0, state.open = {};
   state.data_signature = mark;
   order_epoch_ = ~0ull;
-  snapshot();
+  optimizer->in_fit = true;
   guard_ = std::move(guard);
 }
 
@@ -144,7 +146,7 @@ template <class T>
 void TrainerOf<T>::roll_back() {
   std::copy_n(snapshot_->data(), snapshot_->size(), net_.weights());
   optimizer->slots<T>() = {};  // they saw the non-finite gradient
-  optimizer->prepare(net_.graph().parameters.size, net_.weights());
+  optimizer->prepare(net_.graph().parameters.size, net_.weights(), layout_of(net_));
   state.cursor = 0;
   state.open = {};
 }
@@ -182,7 +184,8 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
       return result;
     }
     state.cursor += batch.rows;
-    if (step == StepResult::done) state.open.add(runner_->sums());
+    if (step == StepResult::skipped) continue;  // all its weights are 0
+    state.open.add(runner_->sums());
     if (monitor.on_batch && !monitor.on_batch(optimizer->iterations, runner_->sums()) &&
         state.cursor < n) {
       result.end = EpochEnd::stopped;
@@ -201,10 +204,11 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
 template <class T>
 void TrainerOf<T>::end_fit() {
   if (!guard_) return;
+  const auto guard = std::move(guard_);  // let go even if something fails
+  optimizer->in_fit = false;
   use_average();
   net_.unpublish();
   data_ = {};
-  guard_.reset();
   release_threads();
 }
 
@@ -233,7 +237,7 @@ const T* TrainerOf<T>::evaluation_weights() const {
 template <class T>
 void TrainerOf<T>::use_average() {
   const Slots<T>& s = optimizer->slots<T>();
-  if (s.average.empty() || state.cursor > 0) return;
+  if (s.average.empty()) return;
   const Index n = net_.graph().parameters.size;
   raw_.allocate(n);
   std::copy_n(net_.weights(), n, raw_.data());
@@ -241,23 +245,24 @@ void TrainerOf<T>::use_average() {
 }
 
 template <class T>
-std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads) {
+std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads,
+                                           const std::function<void()>& tick) {
   check_data(net_, objective_, data, true, thread_count(num_threads));
   const Index n = data.rows();
   PlanOptions options;
   options.fuse_output = objective_.fused;
   const Plan plan(net_.graph(), options);
   const int threads = worthwhile_threads(num_threads, n, plan.flops_per_row);
-  const Index block =
-      std::min(round_up(std::clamp<Index>(block_rows, 1, 256), kRowStep), round_up(n, kRowStep));
+  const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min<Index>(n, 256)), kRowStep);
   Workspace<T> space(plan, block, block, threads);
   ObjectiveRunner<T> runner(net_, objective_, n, block, threads);
   const Batch batch{&data.inputs, data.subset.empty() ? nullptr : data.subset.data(), 0, n};
-  space.begin(evaluation_weights(), batch, false, state.seed, 0);
+  // During a fit: the last completed epoch's, which nobody changes (another thread may ask).
+  const auto still = net_.published();
+  space.begin(still ? still->data() : net_.weights(), batch, false, state.seed, 0);
   Buffer<T> all;  // a loss outside the core wants all predictions at once
-  Buffer<double> ones(objective_.custom ? n : 0);
   if (objective_.custom) all.allocate(round_up(n, kRowStep) * objective_.outputs);
-  run_inference(space, plan, n, threads, [&](int thread, Range rows) {
+  run_inference(space, plan, n, threads, tick, [&](int thread, Range rows) {
     const T* p = space.values(thread, plan.output).row(rows.begin);
     if (objective_.custom)
       std::copy_n(p, rows.size() * objective_.outputs,
@@ -267,7 +272,7 @@ std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_
   });
   if (objective_.custom) {
     Buffer<T> gradient(round_up(n, kRowStep) * objective_.outputs);
-    runner.run_custom(batch, data, all.data(), ones.data(), gradient.data());
+    runner.run_custom(batch, data, all.data(), nullptr, gradient.data());
   }
   Buffer<double> weights(data.weights.empty() ? 0 : n);
   for (Index r = 0; r < weights.size(); ++r) weights[r] = data.weight(data.source(r));
@@ -305,6 +310,8 @@ void TrainerOf<T>::keep_best(double value, std::uint64_t epoch) {
 template <class T>
 bool TrainerOf<T>::restore_best() {
   if (!state.has_best || best_.empty()) return false;
+  const auto guard = fitting() ? nullptr : std::make_unique<Model::Guard>(net_);
+  raw_ = {};
   std::copy_n(best_.data(), best_.size(), net_.weights());
   Slots<T>& s = optimizer->slots<T>();
   if (!s.average.empty()) std::copy_n(best_.data(), best_.size(), s.average.data());

@@ -60,7 +60,8 @@ class Trainer {
 
   // Refuses data that cannot be trained or measured on.
   void check(Data data, int num_threads) const;
-  virtual std::vector<double> evaluate(Data data, Index block_rows, int num_threads) = 0;
+  virtual std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
+                                       const std::function<void()>& tick) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
   virtual double compute_gradients(Data data, int num_threads) = 0;
 
@@ -81,7 +82,8 @@ class TrainerOf final : public Trainer {
   void begin_fit(Data data, const FitOptions& options) override;
   EpochResult run_epoch(Monitor& monitor) override;
   void end_fit() override;
-  std::vector<double> evaluate(Data data, Index block_rows, int num_threads) override;
+  std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
+                               const std::function<void()>& tick) override;
   double compute_gradients(Data data, int num_threads) override;
   void keep_best(double value, std::uint64_t epoch) override;
   bool restore_best() override;

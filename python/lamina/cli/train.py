@@ -86,8 +86,8 @@ def _parts(options: argparse.Namespace) -> _Parts:
     rows = _known(table, options.target, options.table, notes)
     if row_count(rows) < _FEWEST_ROWS:
         raise TableError(
-            f"{options.table}: {row_count(rows)} rows with a value of {options.target} are too few to "
-            f"train, validate and test; at least {_FEWEST_ROWS} are needed"
+            f"{options.table}: {row_count(rows)} rows with a value of {options.target} are too "
+            f"few to train, validate and test; at least {_FEWEST_ROWS} are needed"
         )
     target = Target.fit(options.target, rows[options.target], options.task)
     if options.test is not None:

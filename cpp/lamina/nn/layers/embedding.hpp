@@ -13,7 +13,7 @@ class Embedding : public Layer {
   Embedding(const Json& json, Names&)
       : columns_(Fields("Embedding", json).whole("output_dim", 1)) {}
   Value build(Builder& builder, Value x) const override {
-    width(x);
+    require(x.id >= 0, "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
     const Index cardinality = builder.cardinality(x);
     require(cardinality > 0,
             "Embedding: its input must be lm.Input(1, kind='codes', cardinality=...)");

@@ -27,6 +27,7 @@ class Parallel : public Layer {
     for (const Layers& branch : branches_) {
       outputs.push_back(build_all(branch, builder, x));
       require(outputs.back().id >= 0, "Parallel: an empty branch needs an input");
+      width(outputs.back());
       total += outputs.back().width;
     }
     builder.layer = name;

@@ -32,22 +32,35 @@ class NormalizeOp : public Op<T> {
            static_cast<std::size_t>((round_up(batch_rows, kRowStep) / kRowStep * 2 + 4) * n_);
   }
 
+  // Mean and sum of squared deviations of each chunk: no difference of large squares.
   void forward_sums(const Ctx& c, Range rows) const override {
-    sums(c, rows, [&](Index r, double* a, double* b) {
-      const T* x = this->in(c, r);
-      for (Index j = 0; j < n_; ++j) a[j] += x[j], b[j] += static_cast<double>(x[j]) * x[j];
+    for_chunks(c, rows, [&](Range chunk_rows, double* mean, double* deviations) {
+      for (Index i = chunk_rows.begin; i < chunk_rows.end; ++i)
+        for (Index j = 0; j < n_; ++j) mean[j] += this->in(c, i)[j];
+      for (Index j = 0; j < n_; ++j) mean[j] /= static_cast<double>(chunk_rows.size());
+      for (Index i = chunk_rows.begin; i < chunk_rows.end; ++i) {
+        const T* x = this->in(c, i);
+        for (Index j = 0; j < n_; ++j) deviations[j] += (x[j] - mean[j]) * (x[j] - mean[j]);
+      }
     });
   }
 
+  // Chunks merged in order: Chan, Golub & LeVeque, Updating formulae for sample variances, 1979.
   void forward_finish(const Ctx& c) const override {
     double *mean = totals(c, 0), *inverse = totals(c, 1);
-    combine(c, mean, inverse);
-    for (Index j = 0; j < n_; ++j) {
-      mean[j] /= static_cast<double>(c.rows);
-      const double variance =
-          std::max(0.0, inverse[j] / static_cast<double>(c.rows) - mean[j] * mean[j]);
-      inverse[j] = 1 / std::sqrt(variance + epsilon_);
+    std::fill_n(mean, 2 * n_, 0.0);
+    for (Index r = 0; r < c.rows; r += kRowStep) {
+      const auto before = static_cast<double>(r);
+      const auto added = static_cast<double>(std::min(kRowStep, c.rows - r));
+      const double *chunk_mean = chunk(c, r / kRowStep), *deviations = chunk_mean + n_;
+      for (Index j = 0; j < n_; ++j) {
+        const double distance = chunk_mean[j] - mean[j];
+        mean[j] += distance * added / (before + added);
+        inverse[j] += deviations[j] + distance * distance * before * added / (before + added);
+      }
     }
+    for (Index j = 0; j < n_; ++j)
+      inverse[j] = 1 / std::sqrt(inverse[j] / static_cast<double>(c.rows) + epsilon_);
   }
 
   void forward(const Ctx& c, Range rows) const override {
@@ -61,10 +74,12 @@ class NormalizeOp : public Op<T> {
   }
 
   void backward_sums(const Ctx& c, Range rows) const override {
-    sums(c, rows, [&](Index r, double* a, double* b) {
-      const T *x = this->in(c, r), *dy = this->d_out(c, r);
-      for (Index j = 0; j < n_; ++j)
-        a[j] += dy[j], b[j] += dy[j] * ((x[j] - mean(c, j)) * inverse(c, j));
+    for_chunks(c, rows, [&](Range chunk_rows, double* sum, double* sum_xhat) {
+      for (Index i = chunk_rows.begin; i < chunk_rows.end; ++i) {
+        const T *x = this->in(c, i), *dy = this->d_out(c, i);
+        for (Index j = 0; j < n_; ++j)
+          sum[j] += dy[j], sum_xhat[j] += dy[j] * ((x[j] - mean(c, j)) * inverse(c, j));
+      }
     });
   }
 
@@ -119,12 +134,14 @@ class NormalizeOp : public Op<T> {
     return c.training ? totals(c, 1)[j] : 1 / std::sqrt(c.parameters[at_.variance + j] + epsilon_);
   }
 
+  // Calls f(rows of a chunk, its two rows of state, zeroed) for the chunks within `rows`.
   template <class F>
-  void sums(const Ctx& c, Range rows, F&& add_row) const {
-    for (Index r = rows.begin; r < std::min(rows.end, c.rows); r += kRowStep) {
-      double *a = chunk(c, r / kRowStep), *b = a + n_;
-      std::fill_n(a, 2 * n_, 0.0);
-      for (Index i = r; i < std::min({rows.end, c.rows, r + kRowStep}); ++i) add_row(i, a, b);
+  void for_chunks(const Ctx& c, Range rows, F&& f) const {
+    const Index end = std::min(rows.end, c.rows);
+    for (Index r = rows.begin; r < end; r += kRowStep) {
+      double* state = chunk(c, r / kRowStep);
+      std::fill_n(state, 2 * n_, 0.0);
+      f(Range{r, std::min(end, r + kRowStep)}, state, state + n_);
     }
   }
   void combine(const Ctx& c, double* a, double* b) const {
