@@ -264,7 +264,7 @@ ERRORS = {
     "bad task": (["t.csv", "--target", "y", "--task", "guess"], "argument --task: invalid choice"),
     "unknown option": (["t.csv", "--traget", "y"], "unrecognized arguments: --traget"),
     "no folder": (["t.csv", "--target", "y", "--output", "no/m"], "--output: there is no folder"),
-    "too few rows": (["few.csv", "--target", "y"], "few.csv: 2 rows with a y are too few"),
+    "too few rows": (["few.csv", "--target", "y"], "few.csv: 2 rows with a value of y are too few"),
 }
 
 

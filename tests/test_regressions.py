@@ -1,0 +1,252 @@
+"""Faults that were found once, each with what showed it."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import _preview as preview
+from lamina._isa import core
+
+X = np.sin(0.7 * np.arange(120 * 4).reshape(120, 4))
+Y = X[:, :1] * X[:, 1:2]
+
+
+def small(*inner, seed=0, **options):
+    return lm.Model([lm.Input(4), *inner, lm.Dense(1)], seed=seed, **options)
+
+
+def test_codes_of_more_rows_than_a_block():
+    """The code buffer of a prediction was as long as a block and indexed by the row."""
+    layers = [lm.Input(1, kind="codes", cardinality=7), preview.Embedding(3), lm.Dense(2)]
+    model = lm.Model(layers, seed=0)
+    codes = np.arange(20_000) % 7
+    np.testing.assert_array_equal(model.predict(codes), model.predict(np.arange(7))[codes])
+    trainer = lm.Trainer(model, loss="mse")
+    assert np.isfinite(trainer.evaluate(codes, np.zeros((20_000, 2)))["loss"])
+
+
+def test_codes_without_an_embedding_are_refused():
+    with pytest.raises(ValueError, match="Embedding"):
+        lm.Model([lm.Input(1, kind="codes", cardinality=3), lm.Dense(1)])
+
+
+def test_the_average_follows_statistics_and_frozen_layers():
+    """Running statistics stayed at their start in the averaged weights."""
+    frozen = lm.Dense(4, activation="tanh")
+    model = small(frozen, preview.BatchNormalization(momentum=0.5))
+    trainer = lm.Trainer(model, loss="mse", optimizer=lm.Adam(0.01, use_ema=True))
+    trainer.fit(X, Y, epochs=2, batch_size=32, verbose=0)
+    assert np.abs(model._core.view("batch_normalization/moving_mean")).max() > 0
+    frozen.kernel[:] = 7
+    frozen.trainable = False
+    trainer.fit(X, Y, epochs=1, batch_size=32, verbose=0)
+    assert (frozen.kernel == 7).all()
+
+
+def test_a_python_loss_with_everything_frozen():
+    model = small(lm.Dense(3, trainable=False))
+    model["dense_1"].trainable = False
+    before = model.fingerprint()
+    trainer = lm.Trainer(model, loss=lambda y, p: (((p - y) ** 2)[:, 0], 2 * (p - y)))
+    trainer.fit(X, Y, epochs=1, verbose=0)
+    assert model.fingerprint() == before
+
+
+def test_enormous_batch_sizes():
+    model = small()
+    np.testing.assert_array_equal(model.predict(X, batch_size=sys.maxsize), model.predict(X))
+    schedule = lm.OneCycle(0.01)
+    trainer = lm.Trainer(model, loss="mse", optimizer=lm.Adam(schedule))
+    trainer.fit(X, Y, epochs=2, batch_size=sys.maxsize, verbose=0)
+    assert trainer.optimizer.iterations == 2
+
+
+@pytest.mark.parametrize("call", ["reset", "step", "update"])
+def test_the_optimizer_is_not_to_be_touched_during_a_fit(call):
+    model = small()
+    trainer = lm.Trainer(model, loss="mse")
+    calls = {
+        "reset": lambda: trainer.optimizer.reset(),
+        "step": lambda: trainer.optimizer.step(model),
+        "update": lambda: trainer.optimizer.update(np.zeros(3), np.zeros(3)),
+    }
+
+    def meddle(epoch, logs):
+        with pytest.raises(RuntimeError, match=r"fit|trained"):
+            calls[call]()
+
+    trainer.fit(X, Y, epochs=2, callbacks=[lm.LambdaCallback(on_epoch_end=meddle)], verbose=0)
+    trainer.optimizer.reset()
+
+
+def test_one_optimizer_does_not_serve_two_owners():
+    optimizer = lm.Momentum()
+    optimizer.update([np.zeros(3), np.zeros(20)], [np.ones(3), np.ones(20)])
+    with pytest.raises(ValueError, match="other arrays"):
+        optimizer.update([np.zeros(20), np.zeros(3)], [np.ones(20), np.ones(3)])
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: lm.Model([lm.Input(4), lm.Dense(2**62)]),
+        lambda: lm.Model([lm.Input((2**32, 2**32)), lm.Dense(1)]),
+        lambda: lm.Model([lm.Input(2**40), lm.Dense(2**40)]),
+    ],
+)
+def test_impossible_sizes_are_refused(build):
+    with pytest.raises(ValueError, match="too large"):
+        build()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**70])
+def test_seeds_out_of_range(seed):
+    with pytest.raises(ValueError, match="seed"):
+        small(seed=seed)
+
+
+def test_soft_labels_that_do_not_sum_to_one():
+    """The value used the labels' mass, the gradient did not."""
+    loss = lm.losses.CategoricalCrossentropy(from_logits=True)
+    y, z = np.array([[0.5, 0.2, 0.1]]), np.array([[0.3, -0.2, 0.9]])
+    gradient = loss.gradient(y, z)
+    for j in range(3):
+        step = np.zeros_like(z)
+        step[0, j] = 1e-6
+        numerical = (loss(y, z + step) - loss(y, z - step)) / 2e-6
+        assert gradient[0, j] == pytest.approx(numerical, abs=1e-8)
+
+
+def test_metrics_of_logits():
+    """With from_logits=True accuracy compared logits with 0.5."""
+    model = lm.Model([lm.Input(1), lm.Dense(1)], seed=0)
+    model.layers[0].kernel[:] = 0.1
+    x = np.linspace(-1, 1, 100)[:, None]
+    y = (x > 0).astype(float)
+    loss = lm.losses.BinaryCrossentropy(from_logits=True)
+    trainer = lm.Trainer(model, loss=loss, metrics=["accuracy", "mse"])
+    measured = trainer.evaluate(x, y)
+    assert measured["accuracy"] == 1
+    p = 1 / (1 + np.exp(-0.1 * x))
+    assert measured["mean_squared_error"] == pytest.approx(((p - y) ** 2).mean(), rel=1e-5)
+
+
+def test_batch_normalization_far_from_zero():
+    """Mean 1e6 and deviation 0.01: a difference of squares has no digits left."""
+    x = 1e6 + 0.01 * X[:, :1]
+    layers = [lm.Input(1), preview.BatchNormalization(epsilon=0.0), lm.Dense(1)]
+    model = lm.Model(layers, seed=0, dtype="float64")
+    model["dense"].kernel[:] = 1
+    out = model.forward(x, training=True)
+    np.testing.assert_allclose(out, (x - x.mean()) / x.std(), rtol=0, atol=1e-6)
+
+
+def test_saving_during_a_fit_gives_whole_files(tmp_path):
+    model = small(lm.Dense(64, activation="relu"))
+    trainer = lm.Trainer(model, loss="mse")
+    done, loaded = threading.Event(), []
+
+    def save():
+        while not done.is_set():
+            model.save(tmp_path / "m.lamina")
+            loaded.append(lm.load(tmp_path / "m.lamina").fingerprint())
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    try:
+        trainer.fit(X, Y, epochs=60, batch_size=8, verbose=0)
+    finally:
+        done.set()
+        thread.join()
+    assert loaded
+
+
+def test_numbers_that_float32_cannot_hold():
+    x = X.copy()
+    x[17, 3] = 1e39
+    model = small()
+    with pytest.raises(
+        ValueError, match=r"column 3 holds 1e\+39, too large for float32, in row 17"
+    ):
+        lm.Trainer(model, loss="mse").fit(x, Y, verbose=0)
+    lm.Trainer(small(dtype="float64"), loss="mse").evaluate(x, Y)
+
+
+def test_rows_that_count_must_weigh_something():
+    trainer = lm.Trainer(small(), loss="mse")
+    weights = np.ones(120)
+    weights[-24:] = 0
+    with pytest.raises(ValueError, match="weights are 0"):
+        trainer.fit(X, Y, validation_split=0.2, shuffle=False, sample_weight=weights, verbose=0)
+
+
+def test_class_weight_with_too_few_sample_weights():
+    layers = [lm.Input(4), lm.Dense(2, activation="softmax")]
+    trainer = lm.Trainer(lm.Model(layers, seed=0), loss="cce")
+    labels = (Y[:, 0] > 0).astype(int)
+    with pytest.raises(ValueError, match="sample_weight"):
+        trainer.fit(X, labels, class_weight={0: 1, 1: 2}, sample_weight=[2.0], verbose=0)
+
+
+def test_restoring_the_best_average_stays_restored():
+    """The next fit took back the weights beneath an average that was no longer there."""
+    model = small(lm.Dense(8, activation="relu"))
+    trainer = lm.Trainer(model, loss="mse", optimizer=lm.Adam(0.05, use_ema=True))
+    best = []
+
+    def keep(epoch, logs):
+        if epoch == 0:
+            trainer.snapshot_best(epoch, logs["loss"])
+            best.append(model.predict(X))
+
+    trainer.fit(X, Y, epochs=3, callbacks=[lm.LambdaCallback(on_epoch_end=keep)], verbose=0)
+    trainer.restore_best()
+    np.testing.assert_array_equal(model.predict(X), best[0])
+    seen = []
+    watch = lm.LambdaCallback(
+        on_train_begin=lambda logs: seen.append(model.layers[0].kernel.copy())
+    )
+    before = model.layers[0].kernel.copy()
+    trainer.fit(X, Y, epochs=1, callbacks=[watch], verbose=0)
+    np.testing.assert_array_equal(seen[0], before)
+
+
+def test_states_that_lie():
+    trainer = lm.Trainer(small(), loss="mse")
+    with pytest.raises(ValueError, match="not a train state"):
+        trainer._core.load_state(bytes(trainer.model._core.to_bytes()))
+
+
+def test_nesting_has_an_end():
+    spec = '{"class": "Dense", "units": 4}'
+    for _ in range(200):
+        spec = '{"class": "Residual", "layers": [' + spec + "]}"
+    with pytest.raises(ValueError, match="nested"):
+        core.Model('{"seed": 0, "layers": [{"class": "Input", "shape": [4]}, ' + spec + "]}")
+
+
+@pytest.mark.parametrize(
+    "spec", ['{"seed": 0, "layers": [{"class": 3}]}', '{"seed": "a", "layers": []}']
+)
+def test_specs_of_wrong_types(spec):
+    with pytest.raises(ValueError, match=r"must be|unexpected form"):
+        core.Model(spec)
+
+
+def test_fewer_threads_than_asked_for():
+    """OMP_THREAD_LIMIT=1 made every large prediction fail."""
+    code = (
+        "import numpy as np, lamina as lm\n"
+        "m = lm.Model([lm.Input(100), lm.Dense(500, activation='relu'), lm.Dense(1)], seed=0)\n"
+        "print(m.predict(np.ones((4000, 100)), num_threads=2).shape)"
+    )
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.stdout.strip() == "(4000, 1)", run.stderr
