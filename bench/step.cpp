@@ -1,5 +1,6 @@
 // One training epoch of cases A to D in C++, without Python: milliseconds and share of the FMA peak
-// that bench_peak measures. Usage: bench_step [peak in GFLOP/s] [cases, e.g. AB] [threads]
+// that bench_peak measures. Usage: bench_step [peak in GFLOP/s] [cases, e.g. AB] [threads] [block
+// rows] [tile elements] [exact]
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -51,7 +52,7 @@ double flops(const Case& c) {
   return sum * static_cast<double>(c.rows);
 }
 
-double epoch_seconds(const Case& c, int threads) {
+double epoch_seconds(const Case& c, int threads, const Scheduling& scheduling) {
   std::vector<float> x(static_cast<std::size_t>(c.rows * c.widths[0])),
       y(static_cast<std::size_t>(c.rows));
   const Philox random(1);
@@ -72,7 +73,7 @@ double epoch_seconds(const Case& c, int threads) {
   data.target = {y.data(), DType::float32, c.rows, 1, 4, 4};
   Monitor nobody;
   std::vector<double> seconds;
-  trainer->begin_fit(data, {c.batch, 100, true, threads, true});
+  trainer->begin_fit(data, {c.batch, 100, true, threads, true, scheduling});
   for (int epoch = 0; epoch < (c.name == 'D' ? 3 : 6); ++epoch) {
     const auto start = std::chrono::steady_clock::now();
     trainer->run_epoch(nobody);
@@ -91,9 +92,13 @@ int main(int argc, char** argv) {
   const double peak = argc > 1 ? std::atof(argv[1]) : 0;
   const std::string wanted = argc > 2 ? argv[2] : "ABCD";
   const int threads = argc > 3 ? std::atoi(argv[3]) : 1;
+  Scheduling scheduling;
+  if (argc > 4) scheduling.block_rows = std::atoi(argv[4]);
+  if (argc > 5) scheduling.tile_elements = std::atoi(argv[5]);
+  scheduling.exact_threads = argc > 6;
   for (const Case& c : kCases) {
     if (wanted.find(c.name) == std::string::npos) continue;
-    const double seconds = epoch_seconds(c, threads), rate = flops(c) / seconds * 1e-9;
+    const double seconds = epoch_seconds(c, threads, scheduling), rate = flops(c) / seconds * 1e-9;
     std::printf("%c  %d threads  %9.2f ms  %7.1f GFLOP/s", c.name, threads, seconds * 1e3, rate);
     if (peak > 0) std::printf("  %5.1f %% of peak", 100 * rate / peak);
     std::printf("\n");

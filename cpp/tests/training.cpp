@@ -56,7 +56,8 @@ Outcome train(int threads, const char* optimizer_spec) {
   std::vector<float> x(kRows * kColumns), y(kRows);
   for (Index r = 0; r < kRows; ++r) {
     for (Index j = 0; j < kColumns; ++j)
-      x[r * kColumns + j] = static_cast<float>(std::sin(0.7 * r * (j + 1) + j));
+      x[r * kColumns + j] = static_cast<float>(
+          std::sin(0.7 * static_cast<double>(r * (j + 1)) + static_cast<double>(j)));
     y[r] = x[r * kColumns] > 0.5f ? 0.0f : x[r * kColumns + 1] > 0 ? 1.0f : 2.0f;
   }
   std::shared_ptr<Model> model = Model::create(parse_json("model", kModel));
@@ -66,7 +67,7 @@ Outcome train(int threads, const char* optimizer_spec) {
   Data data;
   data.inputs = {{x.data(), DType::float32, kRows, kColumns, 4 * kColumns, 4}};
   data.target = {y.data(), DType::float32, kRows, 1, 4, 4};
-  trainer->begin_fit(data, {100, 20, true, threads, true});
+  trainer->begin_fit(data, {100, 20, true, threads, true, {}});
   Outcome out;
   long before = 0;
   Monitor monitor;

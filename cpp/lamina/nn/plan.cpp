@@ -8,8 +8,9 @@
 namespace lamina {
 namespace {
 
-// A tile's scratch should stay in the second-level cache.
-constexpr Index kTileElements = 32768;
+// A tile's scratch should stay in the second-level cache; smaller tiles pack the other operand of
+// their product again and again.
+constexpr Index kTileElements = 131072;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 

@@ -11,14 +11,22 @@ constexpr Index kMostBlockRows = 256;
 constexpr double kModestRate = 2e10;  // flops a second, of one thread
 constexpr double kLongStage = 0.04;   // seconds; longer stages are cut so that a stop is noticed
 
-Index block_rows(Index batch, int threads) {
-  return std::clamp<Index>(round_up((batch + threads - 1) / threads, kRowStep), kRowStep,
-                           kMostBlockRows);
+// Blocks as large as one thread alone would take; several threads share what there is.
+Index block_rows(Index batch) { return std::min(round_up(batch, kRowStep), kMostBlockRows); }
+
+// Tiles small enough that every thread gets about three.
+Index tile_elements(const ParameterTable& table, int threads) {
+  constexpr Index kLeast = 8192, kMost = 131072;
+  if (threads == 1) return kMost;
+  return std::clamp<Index>(table.trainable_count() / (3 * threads), kLeast, kMost);
 }
 
-PlanOptions plan_options(const Objective& objective, const Scheduling& scheduling) {
+PlanOptions plan_options(const Model& model, const Objective& objective, int threads,
+                         const Scheduling& scheduling) {
   PlanOptions options;
-  options.tile_elements = scheduling.tile_elements;
+  options.tile_elements = scheduling.tile_elements > 0
+                              ? scheduling.tile_elements
+                              : tile_elements(model.graph().parameters, threads);
   options.backward = options.training = options.loss = true;
   options.fuse_output = objective.fused;
   options.loss_is_stage = static_cast<bool>(objective.custom);
@@ -41,12 +49,11 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
                           int threads, const Scheduling& scheduling)
     : model_(model),
       objective_(objective),
-      plan_(model.graph(), plan_options(objective, scheduling)),
+      plan_(model.graph(), plan_options(model, objective, threads, scheduling)),
       chooser_(threads, scheduling.exact_threads),
       threads_(threads),
       space_(plan_, batch_size,
-             scheduling.block_rows > 0 ? scheduling.block_rows : block_rows(batch_size, threads),
-             threads),
+             scheduling.block_rows > 0 ? scheduling.block_rows : block_rows(batch_size), threads),
       loss_(model, objective, batch_size, space_.block(), threads) {
   const Index capacity = round_up(batch_size, kRowStep);
   weight_.allocate(capacity);
