@@ -115,7 +115,9 @@ template <class T>
 Index first_bad_row(const ArrayView& view, int threads) {
   if (view.dtype != DType::float32 && view.dtype != DType::float64 && view.dtype != DType::float16)
     return -1;
-  threads = view.rows * view.columns < 200000 ? 1 : threads;
+  // Waking threads costs more than reading a few million numbers.
+  constexpr Index kWorthThreads = Index{1} << 24;
+  threads = view.rows * view.columns < kWorthThreads ? 1 : threads;
   std::vector<Index> bad(static_cast<std::size_t>(threads), -1);
   parallel(threads, [&](int thread) {
     const Range mine = share(view.rows, thread, threads);

@@ -209,7 +209,7 @@ void TrainerOf<T>::end_fit() {
   use_average();
   net_.unpublish();
   data_ = {};
-  release_threads();
+  if (runner_threads_ > 1) release_threads();
 }
 
 template <class T>
