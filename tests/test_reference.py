@@ -400,3 +400,34 @@ def test_clipping_comes_before_the_optimizer(lm, clipping, clip):
             reference_optimizer.step(parameters)
         for a, p in zip(arrays, parameters, strict=True):
             assert np.abs(a - p.value).max() <= 1e-12
+
+
+@pytest.mark.parametrize("limit", ["clipnorm", "global_clipnorm"])
+@pytest.mark.parametrize("penalty", ["l2", "l1", "l1_l2"])
+def test_the_clip_by_norm_measures_the_penalized_gradient(lm, penalty, limit):
+    l1 = 0.7 if "l1" in penalty else 0.0
+    l2 = 0.9 if "l2" in penalty else 0.0
+    regularizer = lm.L1L2(l1=l1, l2=l2, proximal=False)
+    rng = np.random.default_rng(51)
+    x, y = rng.normal(size=(32, 6)), rng.normal(size=(32, 3))
+    model = lm.Model(
+        [lm.Input(6), lm.Dense(3, kernel_regularizer=regularizer)], seed=9, dtype="float64"
+    )
+    layer = model.layers[-1]
+    kernel, bias = layer.kernel.copy(), layer.bias.copy()
+
+    error = 2 * (x @ kernel + bias - y) / y.size
+    g_kernel = x.T @ error + 2 * l2 * kernel + l1 * np.sign(kernel)
+    g_bias = error.sum(axis=0)
+    norms = [np.linalg.norm(g_kernel), np.linalg.norm(g_bias)]
+    if limit == "global_clipnorm":
+        norms = [np.hypot(*norms)] * 2
+    bound = 0.5 * min(norms)  # both are clipped
+
+    optimizer = lm.SGD(learning_rate=0.1, **{limit: bound})
+    trainer = lm.Trainer(model, loss="mse", optimizer=optimizer)
+    trainer.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
+    expected_kernel = kernel - 0.1 * bound / norms[0] * g_kernel
+    expected_bias = bias - 0.1 * bound / norms[1] * g_bias
+    assert np.allclose(layer.kernel, expected_kernel, rtol=0, atol=1e-12)
+    assert np.allclose(layer.bias, expected_bias, rtol=0, atol=1e-12)
