@@ -11,16 +11,24 @@ namespace lamina {
 
 inline constexpr std::size_t kAlignment = 64;
 
+// Asks the system for large pages where a buffer is large: walking over rows of a big kernel would
+// otherwise miss the translation buffer at every step. Does nothing where there are none.
+void advise_large_pages(void* data, std::size_t bytes);
+inline constexpr std::size_t kLargePage = std::size_t{1} << 21;
+
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(Index size) { allocate(size); }
   Buffer(Buffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        alignment_(other.alignment_) {}
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(alignment_, other.alignment_);
     return *this;
   }
   Buffer(const Buffer&) = delete;
@@ -31,7 +39,9 @@ class Buffer {
     release();
     // A tail of one vector is kept so that kernels may load a whole packet at the end.
     const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(T) + kAlignment;
-    data_ = static_cast<T*>(::operator new(bytes, std::align_val_t{kAlignment}));
+    alignment_ = bytes >= kLargePage ? kLargePage : kAlignment;
+    data_ = static_cast<T*>(::operator new(bytes, std::align_val_t{alignment_}));
+    if (alignment_ == kLargePage) advise_large_pages(data_, bytes);
     std::memset(static_cast<void*>(data_), 0, bytes);
     size_ = size;
   }
@@ -57,12 +67,13 @@ class Buffer {
 
  private:
   void release() {
-    if (data_) ::operator delete(static_cast<void*>(data_), std::align_val_t{kAlignment});
+    if (data_) ::operator delete(static_cast<void*>(data_), std::align_val_t{alignment_});
     data_ = nullptr;
     size_ = 0;
   }
   T* data_ = nullptr;
   Index size_ = 0;
+  std::size_t alignment_ = kAlignment;
 };
 
 }  // namespace lamina

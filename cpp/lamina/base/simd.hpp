@@ -28,12 +28,39 @@ struct Vec {
     return out;
   }
   T first() const { return Eigen::internal::pfirst(v); }
+  // The first n (0 < n < size) elements alone are touched in memory; the others are 0.
+  static Vec load_first(const T* from, Index n) {
+    using Traits = Eigen::internal::unpacket_traits<Packet>;
+    if constexpr (bool(Traits::masked_load_available)) {
+      return wrap(Eigen::internal::ploadu<Packet>(from, mask_of<Packet>(n)));
+    } else {
+      alignas(64) T all[size] = {};
+      for (Index i = 0; i < n; ++i) all[i] = from[i];
+      return load(all);
+    }
+  }
+  void store_first(T* to, Index n) const {
+    using Traits = Eigen::internal::unpacket_traits<Packet>;
+    if constexpr (bool(Traits::masked_store_available)) {
+      Eigen::internal::pstoreu(to, v, mask_of<Packet>(n));
+    } else {
+      alignas(64) T all[size];
+      store(all);
+      for (Index i = 0; i < n; ++i) to[i] = all[i];
+    }
+  }
 
   friend Vec operator+(Vec a, Vec b) { return wrap(Eigen::internal::padd(a.v, b.v)); }
   friend Vec operator-(Vec a, Vec b) { return wrap(Eigen::internal::psub(a.v, b.v)); }
   friend Vec operator*(Vec a, Vec b) { return wrap(Eigen::internal::pmul(a.v, b.v)); }
   friend Vec operator/(Vec a, Vec b) { return wrap(Eigen::internal::pdiv(a.v, b.v)); }
   friend Vec operator-(Vec a) { return wrap(Eigen::internal::pnegate(a.v)); }
+
+ private:
+  template <class P>
+  static auto mask_of(Index n) {
+    return static_cast<typename Eigen::internal::unpacket_traits<P>::mask_t>((1u << n) - 1);
+  }
 };
 
 // a*b + c, rounded once.
@@ -84,6 +111,22 @@ Vec<T> scale_by_power_of_two(Vec<T> a, Vec<T> n) {
 template <class T>
 Vec<T> split_exponent(Vec<T> a, Vec<T>& exponent) {
   return Vec<T>::wrap(Eigen::internal::pfrexp(a.v, exponent.v));
+}
+
+// to(j, i) = from(i, j) for a square as wide as a register.
+template <class T>
+void transpose_square(const T* from, Index from_stride, T* to, Index to_stride) {
+  using Packet = typename Vec<T>::Packet;
+  constexpr Index w = Vec<T>::size;
+  if constexpr (w == 1) {
+    *to = *from;
+  } else {
+    Eigen::internal::PacketBlock<Packet, w> block;
+    for (Index i = 0; i < w; ++i)
+      block.packet[i] = Eigen::internal::ploadu<Packet>(from + i * from_stride);
+    Eigen::internal::ptranspose(block);
+    for (Index i = 0; i < w; ++i) Eigen::internal::pstoreu(to + i * to_stride, block.packet[i]);
+  }
 }
 
 // Calls f(Vec x) -> Vec for every element of x, writing to y (which may be x).

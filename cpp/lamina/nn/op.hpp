@@ -55,8 +55,9 @@ struct OpFlags {
   bool row_local = true;      // false: needs the whole batch once forward and once backward
   bool needs_inputs = false;  // for backward or parameter gradients
   bool needs_output = false;
-  bool in_place = false;       // output may overwrite the input
-  bool training_only = false;  // the identity in inference: the plan leaves it out
+  bool keeps_gradient = false;  // parameter_gradient reads what keep_gradient has kept
+  bool in_place = false;        // output may overwrite the input
+  bool training_only = false;   // the identity in inference: the plan leaves it out
 };
 
 class OpBase {
@@ -84,6 +85,8 @@ class Op : public OpBase {
   virtual void forward(const Ctx& c, Range rows) const = 0;
   // Writes (or, where `add`, adds to) the gradient of each input that has memory.
   virtual void backward(const Ctx& c, Range rows, const std::vector<bool>& add) const = 0;
+  // Keeps in the op's state what parameter_gradient needs of the output's gradient.
+  virtual void keep_gradient(const Ctx&, Range) const {}
   // The gradient of rows [tile.begin, tile.end) of a tensor over the whole batch, into out.
   virtual void parameter_gradient(const Ctx&, int tensor, Range tile, T* out) const {
     (void)tensor, (void)tile, (void)out;

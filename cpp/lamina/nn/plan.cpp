@@ -8,9 +8,8 @@
 namespace lamina {
 namespace {
 
-// A tile's scratch should stay in the second-level cache; smaller tiles pack the other operand of
-// their product again and again.
-constexpr Index kTileElements = 131072;
+// A tile's gradient should still be in the cache when it is used.
+constexpr Index kTileElements = 16384;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
@@ -102,6 +101,8 @@ void Plan::write_stages() {
       stages.back().actions.push_back({ActionKind::backward_sums, *i});
       cut(Finish::backward, *i);
     }
+    if (o.flags.keeps_gradient && trainable(o))
+      stages.back().actions.push_back({ActionKind::keep_gradient, *i});
     bool any = false;
     for (const Value& x : o.inputs) {
       const int id = resolve(x.id);
@@ -154,6 +155,10 @@ void Plan::assign_memory() {
       }
       if (action.op < 0) continue;
       const OpBase& o = op(action.op);
+      if (action.kind == ActionKind::keep_gradient) {
+        touch_gradient(o.output.id, s, place);
+        continue;
+      }
       const bool back =
           action.kind == ActionKind::backward || action.kind == ActionKind::backward_sums;
       if (!back || o.flags.needs_inputs)
@@ -181,7 +186,7 @@ void Plan::assign_memory() {
     for (const Port& port : graph.ports) touch_gradient(port.value.id, last_stage, place);
     for (const int i : run_) {
       if (!trainable(op(i))) continue;
-      touch_gradient(op(i).output.id, last_stage, place);
+      if (!op(i).flags.keeps_gradient) touch_gradient(op(i).output.id, last_stage, place);
       if (op(i).flags.needs_inputs)
         for (const Value& x : op(i).inputs)
           if (uses[at(resolve(x.id))].wanted()) uses[at(resolve(x.id))].touch(last_stage, place);

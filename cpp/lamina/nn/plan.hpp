@@ -6,7 +6,15 @@
 
 namespace lamina {
 
-enum class ActionKind { gather, forward, forward_sums, loss, backward, backward_sums };
+enum class ActionKind {
+  gather,
+  forward,
+  forward_sums,
+  loss,
+  keep_gradient,
+  backward,
+  backward_sums
+};
 
 struct Action {
   ActionKind kind;

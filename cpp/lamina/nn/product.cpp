@@ -1,68 +1,362 @@
-// The `eigen` implementation: Eigen's general_matrix_matrix_product, called beneath its expression
-// layer so that shapes never switch to other code (matrix-vector, coefficient-wise) with other
-// bits, and with our own packing memory, so that nothing is allocated after the first call.
+// The `lamina` implementation: blocks of C in registers (micro_kernel.hpp), fed with panels of B
+// that lie one after another in memory, and with rows of A as they are or copied where their
+// distance would make them evict each other from the cache.
 #include "lamina/nn/product.hpp"
 
-#include <Eigen/Core>
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "lamina/nn/micro_kernel.hpp"
 
 namespace lamina {
 namespace {
 
-namespace ei = Eigen::internal;
+using detail::Block;
+using detail::kBlockRows;
+using detail::kBlockVectors;
+using detail::kFewRows;
 
 template <class T>
-class Blocking : public ei::level3_blocking<T, T> {
- public:
-  Blocking(Eigen::Index rows, Eigen::Index cols, Eigen::Index depth, ProductScratch<T>& scratch) {
-    this->m_mc = rows;
-    this->m_nc = cols;
-    this->m_kc = depth;
-    ei::computeProductBlockingSizes<T, T, 1>(this->m_kc, this->m_mc, this->m_nc, Eigen::Index(1));
-    scratch.a.reserve(this->m_mc * this->m_kc);
-    scratch.b.reserve(this->m_kc * this->m_nc);
-    this->m_blockA = scratch.a.data();
-    this->m_blockB = scratch.b.data();
+inline constexpr Index kPanel = kBlockVectors * Vec<T>::size;  // columns
+template <class T>
+inline constexpr Index kColumnBlock = 1024 / sizeof(T);  // packed at a time: 256 KiB with kChunk
+inline constexpr Index kNear = 256 * 1024;  // bytes of A that stay in the second-level cache
+
+// Products with at most so many columns are turned round: C^T = B^T A^T. It costs a transposition
+// of A in the forward product, and of C alone in the kernel's gradient.
+inline constexpr Index kFewForward = 4, kFewGradient = 10;
+
+template <class T>
+using Kernel = void (*)(const Block<T>&);
+
+template <class T, int kVectors, bool kARows, int... kRows>
+constexpr std::array<Kernel<T>, sizeof...(kRows)> kernels_of(std::integer_sequence<int, kRows...>) {
+  return {&detail::run_block<T, kRows + 1, kVectors, kARows>...};
+}
+
+template <class T, bool kARows>
+Kernel<T> kernel(Index rows, Index vectors) {
+  using All = std::make_integer_sequence<int, kBlockRows>;
+  static constexpr auto one = kernels_of<T, 1, kARows>(All{});
+  static constexpr auto two = kernels_of<T, 2, kARows>(All{});
+  const auto i = static_cast<std::size_t>(rows - 1);
+  return vectors == 1 ? one[i] : two[i];
+}
+
+// Packing pays from a few strips on, so these have rows enough.
+inline constexpr int kLeastPackingRows = kBlockRows / 2;
+
+template <class T, int... kRows>
+Kernel<T> packing_kernel(Index rows, std::integer_sequence<int, kRows...>) {
+  static constexpr std::array<Kernel<T>, sizeof...(kRows)> all = {
+      &detail::run_block<T, kRows + kLeastPackingRows, kBlockVectors, true, true>...};
+  return all[static_cast<std::size_t>(rows - kLeastPackingRows)];
+}
+
+template <class T, bool kARows, int... kRows>
+Kernel<T> wide_kernel(Index rows, std::integer_sequence<int, kRows...>) {
+  static constexpr std::array<Kernel<T>, sizeof...(kRows)> all = {
+      &detail::run_block<T, kRows + 1, detail::few_rows_vectors(kRows + 1), kARows>...};
+  return all[static_cast<std::size_t>(rows - 1)];
+}
+
+// Copies rows into panels that lie `distance` apart, zeros behind the last column. A row at a time:
+// rows of a large matrix lie on pages of their own.
+template <class T>
+void pack_rows(Index rows, Index cols, const T* from, Index stride, Index distance, T* to) {
+  constexpr Index w = Vec<T>::size;
+  const Index whole = cols / kPanel<T> * kPanel<T>;
+  for (Index k = 0; k < rows; ++k, from += stride, to += kPanel<T>) {
+    T* panel = to;
+    for (Index j = 0; j < whole; j += kPanel<T>, panel += distance)
+      for (Index v = 0; v < kPanel<T>; v += w) Vec<T>::load(from + j + v).store(panel + v);
+    if (whole == cols) continue;
+    std::copy_n(from + whole, cols - whole, panel);
+    std::fill_n(panel + cols - whole, kPanel<T> - (cols - whole), T(0));
   }
+}
+
+// One panel from the transpose: its column j is row j of `from`.
+template <class T>
+void pack_transposed(Index depth, Index cols, const T* from, Index stride, T* to) {
+  constexpr Index w = Vec<T>::size;
+  for (Index v = 0; v < kBlockVectors; ++v) {
+    const Index n = std::clamp<Index>(cols - v * w, 0, w);
+    const T* rows = from + v * w * stride;
+    T* out = to + v * w;
+    Index k = 0;
+    if (n == w)
+      for (; k + w <= depth; k += w)
+        transpose_square(rows + k, stride, out + k * kPanel<T>, kPanel<T>);
+    for (; k < depth; ++k)
+      for (Index j = 0; j < w; ++j) out[k * kPanel<T> + j] = j < n ? rows[j * stride + k] : T(0);
+  }
+}
+
+// Rows of A a multiple of some kilobytes apart share a few places in the first-level cache.
+template <class T>
+bool rows_collide(Index stride) {
+  return stride * static_cast<Index>(sizeof(T)) % 2048 == 0 && stride > kChunk;
+}
+
+// What the loops need to know: operands by how they lie, whatever product they come from.
+template <class T>
+struct Task {
+  Index rows, cols, depth;
+  Operand<T> a, b;
+  bool a_rows;        // A(i, k) at a[i * stride + k], else at a[k * stride + i]
+  bool b_transposed;  // B(k, j) at b[j * stride + k], else at b[k * stride + j]
+  T* c;
+  Index c_stride;
+  const T* bias;
+  bool add;
 };
 
-// C is row-major; Eigen's kernel writes column-major, so it computes C^T = B^T A^T: its rows are
-// our columns (vectors run along them), its columns our rows.
-template <class T, int OrderA, int OrderB>
-void run(Index rows, Index cols, Index depth, Operand<T> a, Operand<T> b, T* c, Index c_stride,
-         ProductScratch<T>& scratch) {
-  Blocking<T> blocking(cols, rows, depth, scratch);
-  ei::general_matrix_matrix_product<Eigen::Index, T, OrderB, false, T, OrderA, false,
-                                    Eigen::ColMajor, 1>::run(cols, rows, depth, b.data, b.stride,
-                                                             a.data, a.stride, c, 1, c_stride, T(1),
-                                                             blocking, nullptr);
+// The loops around the kernel, after the choices of packing.
+template <class T>
+class Run {
+ public:
+  Run(const Task<T>& task, ProductScratch<T>& scratch) : t_(task), scratch_(scratch) {
+    strips_ = (t_.rows + kBlockRows - 1) / kBlockRows;
+    // A copied panel or strip pays if it is read several times.
+    pack_b_ =
+        t_.b_transposed ? t_.b.stride > 1 : !t_.b.panels && t_.cols > kPanel<T> && strips_ > 2;
+    pack_a_ = t_.cols > 2 * kPanel<T> && (!t_.a_rows || rows_collide<T>(t_.a.stride));
+    a_is_far_ = t_.rows * t_.depth * static_cast<Index>(sizeof(T)) > kNear;
+    if (pack_b_)
+      scratch.b.reserve(kChunk * round_up(std::min(t_.cols, kColumnBlock<T>), kPanel<T>));
+    if (pack_a_) scratch.a.reserve(std::max(kBlockRows * kRowDistance, kChunk * kStepDistance));
+    const Index blocks = strips_ * ((t_.cols + kPanel<T> - 1) / kPanel<T>);
+    for (Prefetch& soon : scratch.soon) soon.spread(blocks * ((t_.depth + kChunk - 1) / kChunk));
+  }
+
+  void operator()() {
+    if (t_.rows <= kFewRows && !t_.b.panels && !pack_b_) return few_rows();
+    for (Index j = 0; j < t_.cols; j += kColumnBlock<T>)
+      for (Index k = 0; k < t_.depth; k += kChunk) chunk(j, k);
+  }
+
+ private:
+  static constexpr Index kRowDistance = kChunk + 16;  // an odd number of cache lines
+  static constexpr Index kStepDistance = round_up(kBlockRows, Vec<T>::size);
+
+  void chunk(Index j0, Index k0) {
+    const Index depth = std::min(kChunk, t_.depth - k0);
+    const Index cols = std::min(kColumnBlock<T>, t_.cols - j0);
+    look_ahead(j0, cols, k0);
+    for (Index s = 0; s < strips_; ++s) {
+      const Index first = t_.rows * s / strips_, rows = t_.rows * (s + 1) / strips_ - first;
+      Block<T> block = block_at(first, rows, k0, depth);
+      if (a_is_far_) next_strip(first + rows, k0, depth, cols);
+      for (Index j = 0; j < cols; j += kPanel<T>)
+        run(block, s == 0, rows, first, j0, j, std::min(kPanel<T>, cols - j), k0);
+    }
+  }
+
+  // The part of B that the next chunk packs is asked for while this one is computed.
+  void look_ahead(Index j0, Index cols, Index k0) {
+    ahead_ = {};
+    if (!pack_b_) return;
+    Index j = j0, k = k0 + kChunk;
+    if (k >= t_.depth) k = 0, j += kColumnBlock<T>, cols = std::min(kColumnBlock<T>, t_.cols - j);
+    if (cols <= 0) return;
+    const Index depth = std::min(kChunk, t_.depth - k);
+    const Index rows = t_.b_transposed ? cols : depth, width = t_.b_transposed ? depth : cols;
+    const T* from = t_.b.data + (t_.b_transposed ? j * t_.b.stride + k : k * t_.b.stride + j);
+    ahead_ = Prefetch(from, rows, width, t_.b.stride);
+    ahead_.spread(strips_ * ((cols + kPanel<T> - 1) / kPanel<T>));
+  }
+
+  // So is the next strip of A.
+  void next_strip(Index first, Index k0, Index depth, Index cols) {
+    const Index rows = std::min<Index>(kBlockRows, t_.rows - first);
+    const T* from = t_.a.data + (t_.a_rows ? first * t_.a.stride + k0 : k0 * t_.a.stride + first);
+    strip_ahead_ = t_.a_rows ? Prefetch(from, rows, depth, t_.a.stride)
+                             : Prefetch(from, depth, rows, t_.a.stride);
+    strip_ahead_.spread((cols + kPanel<T> - 1) / kPanel<T>);
+  }
+
+  Block<T> block_at(Index first, Index rows, Index k0, Index depth) {
+    Block<T> block{};
+    block.depth = depth;
+    block.a_stride = t_.a.stride;
+    block.a = t_.a.data + (t_.a_rows ? first * t_.a.stride + k0 : k0 * t_.a.stride + first);
+    block.c_stride = t_.c_stride;
+    if (!pack_a_) return block;
+    T* to = scratch_.a.data();
+    if (t_.a_rows) {
+      for (Index i = 0; i < rows; ++i)
+        std::copy_n(block.a + i * t_.a.stride, depth, to + i * kRowDistance);
+      block.a_stride = kRowDistance;
+    } else {
+      copy_steps(rows, depth, block.a, to);
+      block.a_stride = kStepDistance;
+    }
+    block.a = to;
+    return block;
+  }
+
+  void copy_steps(Index rows, Index depth, const T* from, T* to) const {
+    constexpr Index w = Vec<T>::size;
+    const Index vectors = (rows + w - 1) / w;
+    for (Index k = 0; k < depth; ++k, from += t_.a.stride, to += kStepDistance)
+      for (Index v = 0; v < vectors; ++v) Vec<T>::load(from + v * w).store(to + v * w);
+  }
+
+  void start_from(Block<T>& block, Index row, Index column, Index k0) const {
+    block.c = t_.c + row * t_.c_stride + column;
+    if (k0 > 0 || t_.add)
+      block.start = block.c, block.start_stride = t_.c_stride;
+    else
+      block.start = t_.bias ? t_.bias + column : nullptr, block.start_stride = 0;
+  }
+
+  void run(Block<T>& block, bool pack, Index rows, Index first, Index j0, Index j, Index cols,
+           Index k0) {
+    constexpr Index w = Vec<T>::size;
+    const Index vectors = (cols + w - 1) / w;
+    Kernel<T> kernel_of_block =
+        t_.a_rows ? kernel<T, true>(rows, vectors) : kernel<T, false>(rows, vectors);
+    block.b_stride = kPanel<T>;
+    if (pack_b_) {
+      T* panel = scratch_.b.data() + j * kChunk;
+      block.b = panel;
+      if (pack && t_.b_transposed) {
+        pack_transposed(block.depth, cols, t_.b.data + (j0 + j) * t_.b.stride + k0, t_.b.stride,
+                        panel);
+      } else if (pack) {
+        const T* from = t_.b.data + k0 * t_.b.stride + j0 + j;
+        if (cols == kPanel<T> && t_.a_rows && rows >= kLeastPackingRows) {
+          block.b = from;
+          block.b_stride = t_.b.stride;
+          block.panel = panel;
+          kernel_of_block = packing_kernel<T>(
+              rows, std::make_integer_sequence<int, kBlockRows - kLeastPackingRows + 1>{});
+        } else {
+          pack_rows(block.depth, cols, from, t_.b.stride, 0, panel);
+        }
+      }
+    } else if (t_.b.panels) {
+      block.b = t_.b.data + (j0 + j) * t_.b.stride + k0 * kPanel<T>;
+    } else {  // as it lies; a transposed one is a single row here
+      block.b = t_.b.data + (t_.b_transposed ? 0 : k0 * t_.b.stride) + j0 + j;
+      block.b_stride = t_.b.stride;
+    }
+    block.last = cols - (vectors - 1) * w;
+    start_from(block, first, j0 + j, k0);
+    ahead_.go_on();
+    strip_ahead_.go_on();
+    for (Prefetch& soon : scratch_.soon) soon.go_on();
+    kernel_of_block(block);
+  }
+
+  // B is read once, as it lies.
+  void few_rows() {
+    constexpr Index w = Vec<T>::size;
+    const Index wide = w * detail::few_rows_vectors(static_cast<int>(t_.rows));
+    using Few = std::make_integer_sequence<int, kFewRows>;
+    const Kernel<T> kernel_of_wide =
+        t_.a_rows ? wide_kernel<T, true>(t_.rows, Few{}) : wide_kernel<T, false>(t_.rows, Few{});
+    for (Index k = 0; k < t_.depth; k += kChunk) {
+      Block<T> block = block_at(0, t_.rows, k, std::min(kChunk, t_.depth - k));
+      Index j = 0;
+      for (; j + wide <= t_.cols; j += wide) {
+        block.b = t_.b.data + (t_.b_transposed ? 0 : k * t_.b.stride) + j;
+        block.b_stride = t_.b.stride;
+        block.last = w;
+        start_from(block, 0, j, k);
+        kernel_of_wide(block);
+      }
+      for (; j < t_.cols; j += kPanel<T>)
+        run(block, false, t_.rows, 0, 0, j, std::min(kPanel<T>, t_.cols - j), k);
+    }
+  }
+
+  const Task<T>& t_;
+  ProductScratch<T>& scratch_;
+  Index strips_;
+  bool pack_b_, pack_a_, a_is_far_;
+  Prefetch ahead_, strip_ahead_;
+};
+
+// Few columns would leave most of a register empty; C^T = B^T A^T are the same chains.
+template <class T>
+void run_turned(const Task<T>& t, ProductScratch<T>& scratch) {
+  scratch.c.reserve(t.cols * t.rows);
+  T* turned = scratch.c.data();
+  const bool start = t.add || t.bias;
+  for (Index j = 0; start && j < t.cols; ++j)
+    for (Index i = 0; i < t.rows; ++i)
+      turned[j * t.rows + i] = t.add ? t.c[i * t.c_stride + j] : t.bias[j];
+  const Operand<T> a{t.b.data, t.b.panels ? kPanel<T> : t.b.stride};
+  Run<T>(
+      {t.cols, t.rows, t.depth, a, t.a, t.b_transposed, t.a_rows, turned, t.rows, nullptr, start},
+      scratch)();
+  for (Index i = 0; i < t.rows; ++i)
+    for (Index j = 0; j < t.cols; ++j) t.c[i * t.c_stride + j] = turned[j * t.rows + i];
+}
+
+template <class T>
+bool turned(const Product<T>& p) {
+  if (p.kind == ProductKind::input_grad || p.rows < kPanel<T>) return false;
+  return p.cols <=
+         (p.kind == ProductKind::forward ? kFewForward : std::min(kFewGradient, kPanel<T>));
+}
+
+// C = what it starts from, where there is nothing to add.
+template <class T>
+void start_only(const Product<T>& p) {
+  if (p.add) return;
+  for (Index r = 0; r < p.rows; ++r)
+    for (Index j = 0; j < p.cols; ++j) p.c[r * p.c_stride + j] = p.bias ? p.bias[j] : T(0);
 }
 
 }  // namespace
 
 template <class T>
-void product(ProductKind kind, Index rows, Index cols, Index depth, Operand<T> a, Operand<T> b,
-             T* c, Index c_stride, ProductScratch<T>& scratch) {
-  if (rows == 0 || cols == 0 || depth == 0) return;
-  // A transposed row-major matrix is a column-major one: the order names say how Eigen sees the
-  // transposes of A and B.
-  switch (kind) {
-    case ProductKind::forward:
-      return run<T, Eigen::ColMajor, Eigen::ColMajor>(rows, cols, depth, a, b, c, c_stride,
-                                                      scratch);
-    case ProductKind::input_grad:
-      return run<T, Eigen::ColMajor, Eigen::RowMajor>(rows, cols, depth, a, b, c, c_stride,
-                                                      scratch);
-    case ProductKind::kernel_grad:
-      return run<T, Eigen::RowMajor, Eigen::ColMajor>(rows, cols, depth, a, b, c, c_stride,
-                                                      scratch);
-  }
+void product(const Product<T>& p, ProductScratch<T>& scratch) {
+  if (p.rows == 0 || p.cols == 0) return;
+  if (scratch.implementation == ProductImplementation::eigen) return eigen_product(p, scratch);
+  if (p.depth == 0) return start_only(p);
+  const Task<T> task{p.rows,
+                     p.cols,
+                     p.depth,
+                     p.a,
+                     p.b,
+                     p.kind != ProductKind::kernel_grad,
+                     p.kind == ProductKind::input_grad,
+                     p.c,
+                     p.c_stride,
+                     p.bias,
+                     p.add};
+  if (turned(p)) return run_turned(task, scratch);
+  Run<T>(task, scratch)();
 }
 
-std::vector<std::string> product_implementations() { return {"eigen"}; }
+template <class T>
+Index panel_width() {
+  return kPanel<T>;
+}
 
-template void product<float>(ProductKind, Index, Index, Index, Operand<float>, Operand<float>,
-                             float*, Index, ProductScratch<float>&);
-template void product<double>(ProductKind, Index, Index, Index, Operand<double>, Operand<double>,
-                              double*, Index, ProductScratch<double>&);
+template <class T>
+Index panels_size(Index depth, Index cols) {
+  return depth * round_up(cols, kPanel<T>);
+}
+
+template <class T>
+void pack_panel_rows(Index rows, Index cols, const T* from, Index from_stride, Index first,
+                     Index depth, T* panels) {
+  pack_rows(rows, cols, from, from_stride, depth * kPanel<T>, panels + first * kPanel<T>);
+}
+
+template void product<float>(const Product<float>&, ProductScratch<float>&);
+template void product<double>(const Product<double>&, ProductScratch<double>&);
+template Index panel_width<float>();
+template Index panel_width<double>();
+template Index panels_size<float>(Index, Index);
+template Index panels_size<double>(Index, Index);
+template void pack_panel_rows<float>(Index, Index, const float*, Index, Index, Index, float*);
+template void pack_panel_rows<double>(Index, Index, const double*, Index, Index, Index, double*);
 
 }  // namespace lamina

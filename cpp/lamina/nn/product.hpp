@@ -1,43 +1,77 @@
-// All matrix products. Contract: an output element's bits depend on its row of A, its column of B
-// and the depth alone, as long as `rows` is a multiple of kRowStep; never on how many rows or
-// columns are computed with it, or on which thread. Operands are row-major.
+// All matrix products, and their contract: an output element is what C starts from, plus chains of
+// fused multiply-adds over k ascending, a chain for each kChunk steps of k, added in that order.
+// So its bits depend on its row of A, its column of B and the depth alone: not on how many rows or
+// columns are computed with it, on threads, caches or the width of registers.
+// Operands are row-major. B must be readable for a register's length beyond its end (every Buffer
+// is).
 #pragma once
 
-#include <string>
-#include <vector>
+#include <array>
 
 #include "lamina/base/buffer.hpp"
+#include "lamina/base/prefetch.hpp"
 
 namespace lamina {
 
-// Row blocks and tiles are multiples of this; buffers are padded to it with rows of zeros.
+// Sums over rows run over chunks of so many; stored batches are padded to it with rows of zeros.
 inline constexpr Index kRowStep = 16;
-inline Index round_up(Index n, Index step) { return (n + step - 1) / step * step; }
+inline constexpr Index round_up(Index n, Index step) { return (n + step - 1) / step * step; }
+
+// Steps of k in one chain.
+inline constexpr Index kChunk = 256;
 
 enum class ProductKind {
-  forward,      // C(rows, cols) += A(rows, depth) B(depth, cols)            y = x W
-  input_grad,   // C(rows, cols) += A(rows, depth) B(cols, depth)^T          dx = dy W^T
-  kernel_grad,  // C(rows, cols) += A(depth, rows)^T B(depth, cols)          dW = x^T dy
+  forward,      // C(rows, cols) = A(rows, depth) B(depth, cols)            y = x W
+  input_grad,   // C(rows, cols) = A(rows, depth) B(cols, depth)^T          dx = dy W^T
+  kernel_grad,  // C(rows, cols) = A(depth, rows)^T B(depth, cols)          dW = x^T dy
 };
+
+enum class ProductImplementation { lamina, eigen };
+inline constexpr const char* kProductImplementations[] = {"lamina", "eigen"};
 
 template <class T>
 struct Operand {
   const T* data;
-  Index stride;  // elements between rows
+  Index stride;         // elements between rows; of panels: the rows of each
+  bool panels = false;  // B of kernel_grad alone: written by pack_panel_rows()
+};
+
+template <class T>
+struct Product {
+  ProductKind kind;
+  Index rows, cols, depth;
+  Operand<T> a, b;
+  T* c;
+  Index c_stride;
+  const T* bias = nullptr;  // (cols): what every row of C starts from
+  bool add = false;         // C starts from what it holds; otherwise from bias, or nothing
 };
 
 // Packing memory of one thread, kept between calls.
 template <class T>
 struct ProductScratch {
-  Buffer<T> a, b;
+  Buffer<T> a, b, c;
+  std::array<Prefetch, 4> soon;  // what whoever called needs next; used up by the next product
+  ProductImplementation implementation = ProductImplementation::lamina;
 };
 
-// Adds the product to C.
 template <class T>
-void product(ProductKind kind, Index rows, Index cols, Index depth, Operand<T> a, Operand<T> b,
-             T* c, Index c_stride, ProductScratch<T>& scratch);
+void product(const Product<T>& p, ProductScratch<T>& scratch);
 
-// The implementations by name; the first is the default.
-std::vector<std::string> product_implementations();
+// B of a kernel_grad ahead of time, so that its many tiles need not pack it again and again: panels
+// of panel_width() columns, one after another, zeros behind the last column.
+template <class T>
+Index panel_width();
+template <class T>
+Index panels_size(Index depth, Index cols);  // elements
+// Writes rows [first, first + rows) of panels that have `depth` rows each.
+template <class T>
+void pack_panel_rows(Index rows, Index cols, const T* from, Index from_stride, Index first,
+                     Index depth, T* panels);
+
+// The same contract's oracle, of which it keeps only part: Eigen's own products. Rows come in
+// multiples of 8, and its blocking depends on the CPU's caches.
+template <class T>
+void eigen_product(const Product<T>& p, ProductScratch<T>& scratch);
 
 }  // namespace lamina

@@ -12,8 +12,9 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
       block_(std::min(round_up(block, kRowStep), capacity_)) {
   const Graph& graph = plan.graph;
   batch_.allocate(capacity_ * plan.batch_width);
+  const bool keeps_state = plan.options.training || plan.options.backward;
   for (const auto& op : graph.ops)
-    state_.emplace_back(static_cast<Index>(op->state_bytes(capacity_)));
+    state_.emplace_back(keeps_state ? static_cast<Index>(op->state_bytes(capacity_)) : 0);
   for (auto& state : state_) state_pointers_.push_back(state.data());
   for (const Port& port : graph.ports)
     codes_.emplace_back(port.codes && plan.options.backward ? capacity_ : 0);
@@ -131,6 +132,8 @@ void Workspace<T>::act(const Action& action, int thread, Range rows) {
       return op.forward(c, rows);
     case ActionKind::forward_sums:
       return op.forward_sums(c, rows);
+    case ActionKind::keep_gradient:
+      return op.keep_gradient(c, rows);
     case ActionKind::backward:
       return op.backward(c, rows, plan_.add[i]);
     case ActionKind::backward_sums:
@@ -155,7 +158,8 @@ std::size_t Workspace<T>::bytes() const {
   for (const auto& state : state_) sum += state.bytes();
   for (const auto& codes : codes_) sum += codes.bytes();
   for (const Space& space : spaces_)
-    sum += space.block.bytes() + space.scratch.a.bytes() + space.scratch.b.bytes();
+    sum += space.block.bytes() + space.scratch.a.bytes() + space.scratch.b.bytes() +
+           space.scratch.c.bytes();
   return sum;
 }
 

@@ -219,6 +219,18 @@ bool Update<T>::apply(const Tensor& tensor, Index offset, Index n, const T* g) c
 }
 
 template <class T>
+std::array<Prefetch, 4> Update<T>::soon(Index offset, Index n) const {
+  std::array<Prefetch, 4> out;
+  std::size_t count = 0;
+  const auto add = [&](const T* data) { out[count++] = Prefetch(data + offset, 1, n, n); };
+  add(parameters_);
+  for (const Buffer<T>& slot : slots_.slot)
+    if (!slot.empty()) add(slot.data());
+  if (!slots_.average.empty()) add(slots_.average.data());
+  return out;
+}
+
+template <class T>
 void Update<T>::measure_norms(const T* gradients) {
   clips_ = true;
   clip_.assign(table_.tensors.size(), 1);

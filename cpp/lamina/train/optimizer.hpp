@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "lamina/base/prefetch.hpp"
 #include "lamina/functions/optimizers.hpp"
 #include "lamina/nn/model.hpp"
 
@@ -85,6 +86,8 @@ class Update {
   // Updates elements [offset, offset + n) of a tensor by gradient g; false if a weight became
   // non-finite.
   bool apply(const Tensor& tensor, Index offset, Index n, const T* g) const;
+  // What apply() will read of this range.
+  std::array<Prefetch, 4> soon(Index offset, Index n) const;
   // From stored gradients: the factor of clipping by norm for each tensor.
   void measure_norms(const T* gradients);
 

@@ -8,25 +8,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr Index kMostBlockRows = 256;
+constexpr Index kResident = 32768;    // weights
 constexpr double kModestRate = 2e10;  // flops a second, of one thread
 constexpr double kLongStage = 0.04;   // seconds; longer stages are cut so that a stop is noticed
 
 // Blocks as large as one thread alone would take; several threads share what there is.
 Index block_rows(Index batch) { return std::min(round_up(batch, kRowStep), kMostBlockRows); }
 
-// Tiles small enough that every thread gets about three.
-Index tile_elements(const ParameterTable& table, int threads) {
-  constexpr Index kLeast = 8192, kMost = 131072;
-  if (threads == 1) return kMost;
-  return std::clamp<Index>(table.trainable_count() / (3 * threads), kLeast, kMost);
-}
-
-PlanOptions plan_options(const Model& model, const Objective& objective, int threads,
-                         const Scheduling& scheduling) {
+PlanOptions plan_options(const Objective& objective, const Scheduling& scheduling) {
   PlanOptions options;
-  options.tile_elements = scheduling.tile_elements > 0
-                              ? scheduling.tile_elements
-                              : tile_elements(model.graph().parameters, threads);
+  options.tile_elements = scheduling.tile_elements;
   options.backward = options.training = options.loss = true;
   options.fuse_output = objective.fused;
   options.loss_is_stage = static_cast<bool>(objective.custom);
@@ -49,7 +40,7 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
                           int threads, const Scheduling& scheduling)
     : model_(model),
       objective_(objective),
-      plan_(model.graph(), plan_options(model, objective, threads, scheduling)),
+      plan_(model.graph(), plan_options(objective, scheduling)),
       chooser_(threads, scheduling.exact_threads),
       threads_(threads),
       space_(plan_, batch_size,
@@ -185,9 +176,14 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   }
   Update<T> update(*optimizer, table, model_.weights());
   if (store) update.measure_norms(stored);
+  // Weights and slots that do not stay in the second-level cache arrive while gradients are made.
+  const bool prefetches = table.size > kResident;
   good = for_tiles([&](int thread, const Tile& tile) {
     T* g = store ? stored + tile.offset : tile_[static_cast<std::size_t>(thread)].data();
-    if (!store) gradient(thread, tile, g);
+    if (!store) {
+      if (prefetches) space_.context(thread).scratch->soon = update.soon(tile.offset, tile.size);
+      gradient(thread, tile, g);
+    }
     return update.apply(tensor(tile), tile.offset, tile.size, g);
   });
   ++optimizer->iterations;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lamina/base/simd.hpp"
 #include "lamina/nn/op.hpp"
 
 namespace lamina {
@@ -19,57 +20,84 @@ class ProductOp : public Op<T> {
         bias_(bias < 0 ? -1 : bias_offset),
         kernel_tensor_(kernel) {
     this->kind = "product";
-    this->flags.needs_inputs = true;
+    this->flags.needs_inputs = this->flags.keeps_gradient = true;
     this->tensors = {kernel};
     if (bias >= 0) this->tensors.push_back(bias);
   }
   Index flops_per_row() const override { return 2 * inputs_ * units_; }
 
   void forward(const Ctx& c, Range rows) const override {
-    for (Index r = rows.begin; r < rows.end; ++r) {
-      T* y = this->out(c, r);
-      if (bias_ < 0)
-        std::fill_n(y, units_, T(0));
-      else
-        std::copy_n(c.parameters + bias_, units_, y);
-    }
-    product<T>(ProductKind::forward, rows.size(), units_, inputs_,
-               {this->in(c, rows.begin), inputs_}, {c.parameters + kernel_, units_},
-               this->out(c, rows.begin), units_, *c.scratch);
+    product<T>({ProductKind::forward,
+                rows.size(),
+                units_,
+                inputs_,
+                {this->in(c, rows.begin), inputs_},
+                {c.parameters + kernel_, units_},
+                this->out(c, rows.begin),
+                units_,
+                bias_ < 0 ? nullptr : c.parameters + bias_},
+               *c.scratch);
   }
 
   void backward(const Ctx& c, Range rows, const std::vector<bool>& add) const override {
     T* dx = this->d_in(c, rows.begin);
     if (!dx) return;
-    if (!add[0]) std::fill_n(dx, rows.size() * inputs_, T(0));
-    product<T>(ProductKind::input_grad, rows.size(), inputs_, units_,
-               {this->d_out(c, rows.begin), units_}, {c.parameters + kernel_, units_}, dx, inputs_,
+    product<T>({ProductKind::input_grad,
+                rows.size(),
+                inputs_,
+                units_,
+                {this->d_out(c, rows.begin), units_},
+                {c.parameters + kernel_, units_},
+                dx,
+                inputs_,
+                nullptr,
+                add[0]},
                *c.scratch);
+  }
+
+  // As panels: every tile of the kernel reads all of it.
+  std::size_t state_bytes(Index batch_rows) const override {
+    return sizeof(T) *
+           static_cast<std::size_t>(panels_size<T>(round_up(batch_rows, kRowStep), units_));
+  }
+  void keep_gradient(const Ctx& c, Range rows) const override {
+    pack_panel_rows<T>(rows.size(), units_, this->d_out(c, rows.begin), units_, rows.begin,
+                       c.padded_rows, panels(c));
   }
 
   void parameter_gradient(const Ctx& c, int tensor, Range tile, T* out) const override {
     if (tensor != kernel_tensor_) return bias_gradient(c, tile, out);
-    std::fill_n(out, tile.size() * units_, T(0));
-    product<T>(ProductKind::kernel_grad, tile.size(), units_, c.rows,
-               {this->in(c, 0) + tile.begin, inputs_}, {this->d_out(c, 0), units_}, out, units_,
+    product<T>({ProductKind::kernel_grad,
+                tile.size(),
+                units_,
+                c.rows,
+                {this->in(c, 0) + tile.begin, inputs_},
+                {panels(c), c.padded_rows, true},
+                out,
+                units_},
                *c.scratch);
   }
 
  private:
-  // Column sums over chunks of kRowStep rows, chunks in order.
+  T* panels(const Ctx& c) const { return reinterpret_cast<T*>(c.state[this->index]); }
+
+  // Column sums over chunks of kRowStep rows, chunks in order; a register of columns at a time.
   void bias_gradient(const Ctx& c, Range tile, T* out) const {
-    constexpr Index kColumns = 64;
-    std::fill_n(out, tile.size(), T(0));
-    for (Index j = tile.begin; j < tile.end; j += kColumns) {
-      const Index n = std::min(kColumns, tile.end - j);
+    constexpr Index w = Vec<T>::size;
+    const Index width = panel_width<T>();
+    alignas(64) T sums[w];
+    for (Index j = tile.begin / w * w; j < tile.end; j += w) {
+      const T* column = panels(c) + j / width * c.padded_rows * width + j % width;
+      Vec<T> sum(T(0));
       for (Index r = 0; r < c.rows; r += kRowStep) {
-        T chunk[kColumns] = {};
-        for (Index i = r; i < std::min(c.rows, r + kRowStep); ++i) {
-          const T* dy = this->d_out(c, i) + j;
-          for (Index k = 0; k < n; ++k) chunk[k] += dy[k];
-        }
-        for (Index k = 0; k < n; ++k) out[j - tile.begin + k] += chunk[k];
+        Vec<T> chunk(T(0));
+        for (Index i = r; i < std::min(c.rows, r + kRowStep); ++i)
+          chunk = chunk + Vec<T>::load(column + i * width);
+        sum = sum + chunk;
       }
+      sum.store(sums);
+      for (Index i = std::max(j, tile.begin); i < std::min(tile.end, j + w); ++i)
+        out[i - tile.begin] = sums[i - j];
     }
   }
 
