@@ -1,7 +1,9 @@
-// Predicting while another thread trains: before, during and after a fit, at the end of every epoch
-// (for ThreadSanitizer).
+// Reading a model while another thread trains it: predictions, copies of the weights as for a file,
+// evaluations; when a fit begins, during it, at the end of every epoch, after it (for
+// ThreadSanitizer).
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -20,6 +22,39 @@ const char* kModel = R"({"seed": 1, "layers": [
   {"class": "BatchNormalization"},
   {"class": "Dense", "units": 3, "activation": "softmax"}]})";
 
+// Calls `read` again and again in a thread of its own.
+class Reader {
+ public:
+  explicit Reader(std::function<void()> read)
+      : thread_([this, read = std::move(read)] {
+          while (!stop_) {
+            read();
+            calls_.fetch_add(1, std::memory_order_relaxed);  // orders nothing
+          }
+        }) {}
+  ~Reader() {
+    stop_ = true;
+    thread_.join();
+  }
+  // Returns after a call that was begun later than this one: with no fit, of the live weights.
+  void await_call() const {
+    const int enough = calls_.load(std::memory_order_relaxed) + 2;
+    while (calls_.load(std::memory_order_relaxed) < enough) std::this_thread::yield();
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::atomic<int> calls_{0};
+  std::thread thread_;
+};
+
+std::unique_ptr<Trainer> make_trainer(const std::shared_ptr<Model>& model) {
+  auto optimizer =
+      std::make_shared<Optimizer>(parse_json("optimizer", R"({"class": "Adam", "use_ema": true})"));
+  return Trainer::create(model, optimizer, parse_json("loss", R"("cce")"),
+                         parse_json("metrics", "[]"), 7, {});
+}
+
 }  // namespace
 
 int main() {
@@ -28,32 +63,30 @@ int main() {
     x[i] = static_cast<float>(std::sin(0.7 * static_cast<double>(i)));
   for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<float>(i % 3);
   std::shared_ptr<Model> model = Model::create(parse_json("model", kModel));
-  auto optimizer =
-      std::make_shared<Optimizer>(parse_json("optimizer", R"({"class": "Adam", "use_ema": true})"));
-  auto trainer = Trainer::create(model, optimizer, parse_json("loss", R"("cce")"),
-                                 parse_json("metrics", "[]"), 7, {});
+  const auto trainer = make_trainer(model), watcher = make_trainer(model);
   Data data;
   data.inputs = {{x.data(), DType::float32, kRows, kColumns, 4 * kColumns, 4}};
   data.target = {y.data(), DType::float32, kRows, 1, 4, 4};
 
-  std::atomic<bool> stop{false};
-  std::atomic<int> predictions{0};
-  std::thread other([&] {
-    std::vector<float> out(kRows * 3);
-    while (!stop) {
-      model->predict(data.inputs, out.data(), {.num_threads = 1});
-      predictions.fetch_add(1, std::memory_order_relaxed);  // orders nothing
-    }
+  const auto evaluate = [&](Trainer& t) { return t.evaluate(data, 256, 1, {}); };
+  std::vector<float> out(kRows * 3);
+  const Reader predicting([&] { model->predict(data.inputs, out.data(), {.num_threads = 1}); });
+  const Reader copying([&] { CHECK(model->still_weights() != nullptr); });
+  const Reader evaluating([&] {
+    CHECK(std::isfinite(evaluate(*watcher)[0]));
+    CHECK(std::isfinite(evaluate(*trainer)[0]));
   });
-  while (predictions.load(std::memory_order_relaxed) < 3) std::this_thread::yield();
   Monitor nobody;
-  for (int fit = 0; fit < 3; ++fit) {
-    trainer->begin_fit(data, {16, 100, true, 2, true, {.exact_threads = true}});
-    for (int epoch = 0; epoch < 100; ++epoch)
+  for (int fit = 0; fit < 10; ++fit) {
+    for (const Reader* reader : {&predicting, &copying, &evaluating}) reader->await_call();
+    trainer->begin_fit(data, {16, 10, true, 2, true, {.exact_threads = true}});
+    std::vector<double> last;
+    for (int epoch = 0; epoch < 10; ++epoch) {
       CHECK(trainer->run_epoch(nobody).end == EpochEnd::complete);
+      last = evaluate(*trainer);  // by the thread that trains
+    }
     trainer->end_fit();
+    CHECK(evaluate(*watcher) == last);
   }
-  stop = true;
-  other.join();
   return 0;
 }

@@ -1,5 +1,5 @@
-// Training from C++: it learns, its bits do not depend on threads, and a step allocates nothing
-// after the first.
+// Training from C++: it learns, its bits do not depend on threads, a step allocates nothing after
+// the first, nor does an evaluation beyond the check of its data and what it returns.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -53,6 +53,28 @@ const char* kModel = R"({"seed": 1, "layers": [
   {"class": "Dense", "units": 48, "activation": "tanh"},
   {"class": "Dense", "units": 3, "activation": "softmax"}]})";
 
+struct Table {
+  std::vector<float> x = std::vector<float>(kRows * kColumns), y = std::vector<float>(kRows);
+  Data data;
+  Table() {
+    for (Index r = 0; r < kRows; ++r) {
+      for (Index j = 0; j < kColumns; ++j)
+        x[r * kColumns + j] = static_cast<float>(
+            std::sin(0.7 * static_cast<double>(r * (j + 1)) + static_cast<double>(j)));
+      y[r] = x[r * kColumns] > 0.5f ? 0.0f : x[r * kColumns + 1] > 0 ? 1.0f : 2.0f;
+    }
+    data.inputs = {{x.data(), DType::float32, kRows, kColumns, 4 * kColumns, 4}};
+    data.target = {y.data(), DType::float32, kRows, 1, 4, 4};
+  }
+};
+
+std::unique_ptr<Trainer> make_trainer(const std::shared_ptr<Model>& model,
+                                      const char* optimizer_spec) {
+  auto optimizer = std::make_shared<Optimizer>(parse_json("optimizer", optimizer_spec));
+  return Trainer::create(model, optimizer, parse_json("loss", R"("cce")"),
+                         parse_json("metrics", R"(["accuracy"])"), 7, {});
+}
+
 struct Outcome {
   std::string fingerprint;
   double first_loss = 0, last_loss = 0;
@@ -60,21 +82,10 @@ struct Outcome {
 };
 
 Outcome train(int threads, const char* optimizer_spec) {
-  std::vector<float> x(kRows * kColumns), y(kRows);
-  for (Index r = 0; r < kRows; ++r) {
-    for (Index j = 0; j < kColumns; ++j)
-      x[r * kColumns + j] = static_cast<float>(
-          std::sin(0.7 * static_cast<double>(r * (j + 1)) + static_cast<double>(j)));
-    y[r] = x[r * kColumns] > 0.5f ? 0.0f : x[r * kColumns + 1] > 0 ? 1.0f : 2.0f;
-  }
+  const Table table;
   std::shared_ptr<Model> model = Model::create(parse_json("model", kModel));
-  auto optimizer = std::make_shared<Optimizer>(parse_json("optimizer", optimizer_spec));
-  auto trainer = Trainer::create(model, optimizer, parse_json("loss", R"("cce")"),
-                                 parse_json("metrics", R"(["accuracy"])"), 7, {});
-  Data data;
-  data.inputs = {{x.data(), DType::float32, kRows, kColumns, 4 * kColumns, 4}};
-  data.target = {y.data(), DType::float32, kRows, 1, 4, 4};
-  trainer->begin_fit(data, {100, 20, true, threads, true, {.exact_threads = true}});
+  const auto trainer = make_trainer(model, optimizer_spec);
+  trainer->begin_fit(table.data, {100, 20, true, threads, true, {.exact_threads = true}});
   Outcome out;
   long before = 0;
   Monitor monitor;
@@ -100,9 +111,54 @@ Outcome train(int threads, const char* optimizer_spec) {
   return out;
 }
 
+template <class F>
+long allocations_of(F&& f) {
+  const long before = allocations;
+  f();
+  return allocations - before;
+}
+
+// Validation between epochs: from the second on it allocates what the check of its data does (a few
+// rows, names, what thread_count() reads) and the vector it returns, which grows to two numbers.
+void check_allocations_of_evaluations() {
+  const Table table;
+  const auto trainer = make_trainer(Model::create(parse_json("model", kModel)), R"("adam")");
+  const auto evaluate = [&] { trainer->evaluate(table.data, 256, 1, {}); };
+  trainer->begin_fit(table.data, {100, 3, true, 1, true, {}});
+  Monitor nobody;
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    CHECK(trainer->run_epoch(nobody).end == EpochEnd::complete);
+    const long all = allocations_of(evaluate);
+    const long of_check = allocations_of([&] { trainer->check(table.data, 1); });
+    std::printf("evaluation %d: %ld allocations, %ld of them by the check\n", epoch, all, of_check);
+    CHECK(epoch == 0 || all - of_check == 2);
+  }
+  trainer->end_fit();
+}
+
+// What is kept from one evaluation to the next does not show in its results, whatever comes next.
+void check_evaluations_of_all_shapes() {
+  Table table;
+  const std::shared_ptr<Model> model = Model::create(parse_json("model", kModel));
+  Data few = table.data, many = table.data;
+  few.subset = {5, 3, 900};
+  few.weights = table.data.target;
+  for (Index r = 0; r < 6 * kRows; ++r) many.subset.push_back(r % kRows);  // worth threads
+  const auto trainer = make_trainer(model, R"("adam")");
+  for (const Data* data : {&table.data, &few, &many, &table.data, &few, &many})
+    for (const int threads : {1, 3})
+      CHECK(trainer->evaluate(*data, 256, threads, {}) ==
+            make_trainer(model, R"("adam")")->evaluate(*data, 64, 1, {}));
+  const auto before = trainer->evaluate(table.data, 256, 1, {});
+  model->set_trainable("dense", false);
+  CHECK(trainer->evaluate(table.data, 256, 1, {}) == before);
+}
+
 }  // namespace
 
 int main() {
+  check_allocations_of_evaluations();
+  check_evaluations_of_all_shapes();
   for (const char* optimizer :
        {R"("adam")", R"({"class": "Nesterov", "learning_rate": 0.05, "global_clipnorm": 0.5})"}) {
     const Outcome one = train(1, optimizer);

@@ -159,23 +159,35 @@ void ModelOf<T>::publish(const T* weights, std::shared_ptr<Buffer<T>>& held) {
 }
 
 template <class T>
-std::shared_ptr<const void> ModelOf<T>::still_weights() const {
-  if (auto snapshot = published()) return {snapshot, snapshot->data()};
-  auto copy = std::make_shared<Buffer<T>>(parameters_.size());
-  std::copy_n(parameters_.data(), parameters_.size(), copy->data());
-  return {copy, copy->data()};
-}
-
-template <class T>
-std::shared_ptr<const Buffer<T>> ModelOf<T>::published() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return published_;
-}
-
-template <class T>
 void ModelOf<T>::unpublish() {
   const std::lock_guard<std::mutex> lock(mutex_);
   published_ = nullptr;
+}
+
+template <class T>
+ModelOf<T>::Reading::Reading(const ModelOf& model) : model_(model) {
+  const std::lock_guard<std::mutex> lock(model_.mutex_);
+  snapshot_ = model_.published_;
+  if (!snapshot_) ++model_.live_readers_;
+}
+
+template <class T>
+ModelOf<T>::Reading::~Reading() {
+  if (!snapshot_) {
+    --model_.live_readers_;
+    return;
+  }
+  // Under the lock: publish() writes into a snapshot that it finds let go, after what we read.
+  const std::lock_guard<std::mutex> lock(model_.mutex_);
+  snapshot_ = nullptr;
+}
+
+template <class T>
+std::shared_ptr<const void> ModelOf<T>::still_weights() const {
+  auto copy = std::make_shared<Buffer<T>>(parameters_.size());
+  const Reading reading(*this);
+  std::copy_n(reading.weights(), copy->size(), copy->data());
+  return {copy, copy->data()};
 }
 
 template <class T>
@@ -193,21 +205,13 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
                          const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
   if (n == 0) return;
-  std::shared_ptr<const Buffer<T>> snapshot;
-  struct Reading {  // counts this call among those that read the live weights
-    std::atomic<int>* readers = nullptr;
-    ~Reading() {
-      if (readers) --*readers;
-    }
-  } reading;
+  const Reading reading(*this);
   std::unique_ptr<Workspace<T>> space;
   const Plan* plan = nullptr;
   const Index block = round_up(std::clamp<Index>(options.block_rows, 1, n), kRowStep);
   int threads = 1;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    snapshot = published_;
-    if (!snapshot) ++*(reading.readers = &live_readers_);
     plan = &inference_plan();
     threads = worthwhile_threads(options.num_threads, n, plan->flops_per_row);
     for (auto i = idle_.begin(); i != idle_.end() && !space; ++i) {
@@ -218,8 +222,7 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
     }
   }
   if (!space) space = std::make_unique<Workspace<T>>(*plan, block, block, threads);
-  space->begin(snapshot ? snapshot->data() : parameters_.data(), Batch{&inputs, nullptr, 0, n},
-               false, seed_, 0);
+  space->begin(reading.weights(), Batch{&inputs, nullptr, 0, n}, false, seed_, 0);
   T* y = static_cast<T*>(out);
   const Value output = plan->output;
   run_inference(*space, *plan, n, threads, options.tick, [&](int thread, Range rows) {

@@ -40,7 +40,7 @@ class Model {
   virtual void* parameters() = 0;
   virtual void* gradients() = 0;  // allocated on first use
   bool has_gradients() const { return has_gradients_; }
-  // Weights that nobody changes: of the last completed epoch while a fit runs, else a copy.
+  // A copy of the weights: of the last completed epoch while a fit runs.
   virtual std::shared_ptr<const void> still_weights() const = 0;
 
   // Checks number and widths of the inputs; returns the rows.
@@ -100,12 +100,26 @@ class ModelOf final : public Model {
   Index forward_rows() const override { return forward_rows_; }
   void backward(const void* gradient, void* input_gradient) override;
 
-  // While a fit runs, other threads predict with a copy of the last completed epoch's weights.
-  // publish() makes it (in `held`'s memory unless somebody still reads that) and waits until nobody
-  // reads the live weights; unpublish() ends it.
+  // While a fit runs, others read a copy of the last completed epoch's weights. publish() makes it
+  // (in `held`'s memory unless somebody still reads that) and waits until nobody reads the live
+  // weights; unpublish() ends it.
   void publish(const T* weights, std::shared_ptr<Buffer<T>>& held);
   void unpublish();
-  std::shared_ptr<const Buffer<T>> published() const;  // null if no fit runs
+
+  // Weights that no fit changes while this lives: the published copy, else the live ones, which a
+  // fit that wants to begin waits for. So whoever holds one must not begin a fit.
+  class Reading {
+   public:
+    explicit Reading(const ModelOf& model);
+    ~Reading();
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+    const T* weights() const { return snapshot_ ? snapshot_->data() : model_.weights(); }
+
+   private:
+    const ModelOf& model_;
+    std::shared_ptr<const Buffer<T>> snapshot_;  // null: counted in live_readers_
+  };
 
  private:
   friend class Model;
@@ -116,7 +130,7 @@ class ModelOf final : public Model {
   mutable std::unique_ptr<Plan> inference_;
   mutable std::vector<std::unique_ptr<Workspace<T>>> idle_;  // of inference, kept for the next call
   std::shared_ptr<const Buffer<T>> published_;
-  mutable std::atomic<int> live_readers_{0};  // predictions with the live weights
+  mutable std::atomic<int> live_readers_{0};
 
   // The last forward pass by hand.
   std::unique_ptr<Plan> by_hand_;

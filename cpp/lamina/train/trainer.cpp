@@ -245,42 +245,76 @@ void TrainerOf<T>::use_average() {
 }
 
 template <class T>
+TrainerOf<T>::Evaluation::Evaluation(const ModelOf<T>& model, const Objective& objective,
+                                     Index rows, Index block, int threads)
+    : version(model.version()),
+      capacity(rows),
+      plan(model.graph(), {.fuse_output = objective.fused}),
+      space(plan, block, block, threads),
+      runner(model, objective, rows, block, threads) {}
+
+template <class T>
+bool TrainerOf<T>::Evaluation::serves(const ModelOf<T>& model, Index rows, Index block,
+                                      int threads) const {
+  return version == model.version() && capacity >= rows && space.block() == block &&
+         space.threads() >= threads;
+}
+
+// Another thread may be evaluating: this one then finds nothing kept and makes its own.
+template <class T>
+auto TrainerOf<T>::take_evaluation(Index rows, Index block, int threads)
+    -> std::unique_ptr<Evaluation> {
+  std::unique_ptr<Evaluation> kept;
+  {
+    const std::lock_guard<std::mutex> lock(evaluation_mutex_);
+    kept = std::move(evaluation_);
+  }
+  if (kept && kept->serves(net_, rows, block, threads)) return kept;
+  kept = nullptr;  // frees its memory before the next one's is taken
+  return std::make_unique<Evaluation>(net_, objective_, rows, block, threads);
+}
+
+// Row losses and metrics of the batch, into e.runner.
+template <class T>
+void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, int threads,
+                           const std::function<void()>& tick) {
+  const Index width = objective_.outputs;
+  // A loss outside the core wants all predictions at once.
+  if (objective_.custom) e.predictions.reserve(round_up(batch.rows, kRowStep) * width);
+  {
+    const typename ModelOf<T>::Reading reading(net_);
+    e.space.begin(reading.weights(), batch, false, state.seed, 0);
+    run_inference(e.space, e.plan, batch.rows, threads, tick, [&](int thread, Range rows) {
+      const T* p = e.space.values(thread, e.plan.output).row(rows.begin);
+      if (objective_.custom)
+        std::copy_n(p, rows.size() * width, e.predictions.data() + rows.begin * width);
+      else
+        e.runner.run(thread, rows, batch, data, p, nullptr, nullptr);
+    });
+  }  // no fit waits for a loss outside the core
+  const Index bad = e.space.bad_row();
+  require(bad < 0, "X: row ", bad, " holds NaN or infinity");
+  if (objective_.custom) e.runner.run_custom(batch, data, e.predictions.data(), nullptr, nullptr);
+}
+
+template <class T>
 std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads,
                                            const std::function<void()>& tick) {
   check_data(net_, objective_, data, true, thread_count(num_threads));
   const Index n = data.rows();
-  PlanOptions options;
-  options.fuse_output = objective_.fused;
-  const Plan plan(net_.graph(), options);
-  const int threads = worthwhile_threads(num_threads, n, plan.flops_per_row);
+  const int threads = worthwhile_threads(num_threads, n, flops(net_));
   const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min<Index>(n, 256)), kRowStep);
-  Workspace<T> space(plan, block, block, threads);
-  ObjectiveRunner<T> runner(net_, objective_, n, block, threads);
+  std::unique_ptr<Evaluation> e = take_evaluation(n, block, threads);
   const Batch batch{&data.inputs, data.subset.empty() ? nullptr : data.subset.data(), 0, n};
-  // During a fit: the last completed epoch's, which nobody changes (another thread may ask).
-  const auto still = net_.published();
-  space.begin(still ? still->data() : net_.weights(), batch, false, state.seed, 0);
-  Buffer<T> all;  // a loss outside the core wants all predictions at once
-  if (objective_.custom) all.allocate(round_up(n, kRowStep) * objective_.outputs);
-  run_inference(space, plan, n, threads, tick, [&](int thread, Range rows) {
-    const T* p = space.values(thread, plan.output).row(rows.begin);
-    if (objective_.custom)
-      std::copy_n(p, rows.size() * objective_.outputs,
-                  all.data() + rows.begin * objective_.outputs);
-    else
-      runner.run(thread, rows, batch, data, p, nullptr, nullptr);
-  });
-  if (objective_.custom) {
-    Buffer<T> gradient(round_up(n, kRowStep) * objective_.outputs);
-    runner.run_custom(batch, data, all.data(), nullptr, gradient.data());
-  }
-  Buffer<double> weights(data.weights.empty() ? 0 : n);
-  for (Index r = 0; r < weights.size(); ++r) weights[r] = data.weight(data.source(r));
-  const Index bad = space.bad_row();
-  require(bad < 0, "X: row ", bad, " holds NaN or infinity");
-  Sums sums;
-  runner.reduce(n, weights.empty() ? nullptr : weights.data(), sums);
-  return sums.means(objective_);
+  measure(*e, batch, data, threads, tick);
+  const bool weighted = !data.weights.empty();
+  if (weighted) e->weights.reserve(n);
+  for (Index r = 0; weighted && r < n; ++r) e->weights[r] = data.weight(data.source(r));
+  e->runner.reduce(n, weighted ? e->weights.data() : nullptr, e->sums);
+  std::vector<double> means = e->sums.means(objective_);
+  const std::lock_guard<std::mutex> lock(evaluation_mutex_);
+  evaluation_ = std::move(e);
+  return means;
 }
 
 template <class T>
@@ -336,6 +370,8 @@ std::size_t TrainerOf<T>::bytes() const {
   std::size_t sum =
       best_.bytes() + raw_.bytes() + s.average.bytes() + (runner_ ? runner_->bytes() : 0);
   for (const auto& slot : s.slot) sum += slot.bytes();
+  const std::lock_guard<std::mutex> lock(evaluation_mutex_);
+  if (evaluation_) sum += evaluation_->space.bytes();
   return sum + (snapshot_ ? snapshot_->bytes() : 0);
 }
 

@@ -95,6 +95,24 @@ class TrainerOf final : public Trainer {
 
  private:
   friend class Trainer;
+  // What evaluate() works with, kept for the next call.
+  struct Evaluation {
+    Evaluation(const ModelOf<T>& model, const Objective& objective, Index rows, Index block,
+               int threads);
+    bool serves(const ModelOf<T>& model, Index rows, Index block, int threads) const;
+
+    const unsigned version;  // of the model
+    const Index capacity;    // rows
+    Plan plan;
+    Workspace<T> space;
+    ObjectiveRunner<T> runner;
+    Buffer<T> predictions;  // of all rows, for a loss outside the core
+    Buffer<double> weights;
+    Sums sums;
+  };
+  std::unique_ptr<Evaluation> take_evaluation(Index rows, Index block, int threads);
+  void measure(Evaluation& e, const Batch& batch, const Data& data, int threads,
+               const std::function<void()>& tick);
   void draw_order();
   const std::int64_t* row_order() const;
   void roll_back();
@@ -112,6 +130,8 @@ class TrainerOf final : public Trainer {
   Index runner_batch_ = 0;
   int runner_threads_ = 0;
   Scheduling runner_scheduling_;
+  mutable std::mutex evaluation_mutex_;
+  std::unique_ptr<Evaluation> evaluation_;  // of the last call; null while a call uses it
   std::vector<std::int64_t> order_;
   std::uint64_t order_epoch_ = ~0ull;
   std::shared_ptr<Buffer<T>> snapshot_;
