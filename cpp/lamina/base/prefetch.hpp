@@ -1,40 +1,56 @@
-// Prefetch: memory that will be needed soon, asked for bit by bit while something else is computed.
+// Prefetch: memory that will be needed soon, asked for a line at a time while something else is
+// computed.
 #pragma once
+
+#include <algorithm>
 
 #include "lamina/base/error.hpp"
 
 namespace lamina {
 
+// Brings the line at `address` into the second-level cache.
+inline void prefetch_line([[maybe_unused]] const char* address) {
+#if defined(__GNUC__)
+  __builtin_prefetch(address, 0, 2);
+#endif
+}
+
 class Prefetch {
  public:
+  // Addresses from, from + step, ...
+  struct Walk {
+    const char* from;
+    Index step;  // bytes
+  };
+
   Prefetch() = default;
   // A matrix; `stride` elements between its rows.
   template <class T>
   Prefetch(const T* from, Index rows, Index cols, Index stride)
       : from_(reinterpret_cast<const char*>(from)),
         stride_(stride * static_cast<Index>(sizeof(T))),
-        width_(cols * static_cast<Index>(sizeof(T))),
+        width_(rows > 0 ? cols * static_cast<Index>(sizeof(T)) : 0),
         rows_(rows) {}
 
-  // Spreads what is left over so many calls of go_on().
-  void spread(Index calls) {
-    lines_ = (rows_ * ((width_ + kLine - 1) / kLine) + calls - 1) / calls;
-  }
+  bool done() const { return column_ >= width_; }
 
-  void go_on() {
-    for (Index n = lines_; n > 0 && rows_ > 0; --n) {
-#if defined(__GNUC__)
-      __builtin_prefetch(from_ + at_, 0, 2);  // into the second-level cache
-#endif
-      at_ += kLine;
-      if (at_ >= width_) at_ = 0, from_ += stride_, --rows_;
+  // The next lines, at most `steps`; the last ones of a walk may lie a little beyond the matrix.
+  Walk take(Index steps) {
+    if (rows_ == 1) {  // along the row
+      const Walk walk{from_ + column_, kLine};
+      column_ += steps * kLine;
+      return walk;
     }
+    const Walk walk{from_ + column_ + row_ * stride_, stride_};  // down a column of lines
+    row_ += steps;
+    if (row_ >= rows_) row_ = 0, column_ += kLine;
+    return walk;
   }
 
  private:
   static constexpr Index kLine = 64;
   const char* from_ = nullptr;
-  Index stride_ = 0, width_ = 0, rows_ = 0, lines_ = 0, at_ = 0;
+  Index stride_ = 0, width_ = 0, rows_ = 0, row_ = 0, column_ = 0;
 };
 
 }  // namespace lamina

@@ -2,6 +2,7 @@
 // product.cpp picks and feeds them.
 #pragma once
 
+#include "lamina/base/prefetch.hpp"
 #include "lamina/base/simd.hpp"
 
 namespace lamina::detail {
@@ -33,7 +34,8 @@ struct Block {
   T* c;
   Index c_stride;
   Index last;  // columns of the last vector in use
-  T* panel;    // where a kernel that packs writes the columns of B it has read
+  Prefetch::Walk soon;  // asked for on the way, a line at each step of k
+  T* panel;             // where a kernel that packs writes the columns of B it has read
 };
 
 // The end of a block whose last register is used in part.
@@ -71,7 +73,10 @@ void run_block(const Block<T>& block) {
   const T *a = block.a, *b = block.b;
   [[maybe_unused]] T* panel = block.panel;
   const Index a_row = kARows ? block.a_stride : 1, a_step = kARows ? 1 : block.a_stride;
+  Prefetch::Walk soon = block.soon;
   for (Index k = 0; k < block.depth; ++k) {
+    prefetch_line(soon.from);
+    soon.from += soon.step;
     if constexpr (kRows <= kFewRows) {
       Vec<T> x[kRows];
 #pragma GCC unroll 32

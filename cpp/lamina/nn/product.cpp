@@ -127,8 +127,6 @@ class Run {
     if (pack_b_)
       scratch.b.reserve(kChunk * round_up(std::min(t_.cols, kColumnBlock<T>), kPanel<T>));
     if (pack_a_) scratch.a.reserve(std::max(kBlockRows * kRowDistance, kChunk * kStepDistance));
-    const Index blocks = strips_ * ((t_.cols + kPanel<T> - 1) / kPanel<T>);
-    for (Prefetch& soon : scratch.soon) soon.spread(blocks * ((t_.depth + kChunk - 1) / kChunk));
   }
 
   void operator()() {
@@ -148,7 +146,7 @@ class Run {
     for (Index s = 0; s < strips_; ++s) {
       const Index first = t_.rows * s / strips_, rows = t_.rows * (s + 1) / strips_ - first;
       Block<T> block = block_at(first, rows, k0, depth);
-      if (a_is_far_) next_strip(first + rows, k0, depth, cols);
+      if (a_is_far_) next_strip(first + rows, k0, depth);
       for (Index j = 0; j < cols; j += kPanel<T>)
         run(block, s == 0, rows, first, j0, j, std::min(kPanel<T>, cols - j), k0);
     }
@@ -165,16 +163,23 @@ class Run {
     const Index rows = t_.b_transposed ? cols : depth, width = t_.b_transposed ? depth : cols;
     const T* from = t_.b.data + (t_.b_transposed ? j * t_.b.stride + k : k * t_.b.stride + j);
     ahead_ = Prefetch(from, rows, width, t_.b.stride);
-    ahead_.spread(strips_ * ((cols + kPanel<T> - 1) / kPanel<T>));
+  }
+
+  // What a kernel asks for on the way: the nearest need first.
+  Prefetch::Walk soon(const Block<T>& block) {
+    if (!strip_ahead_.done()) return strip_ahead_.take(block.depth);
+    if (!ahead_.done()) return ahead_.take(block.depth);
+    for (Prefetch& soon : scratch_.soon)
+      if (!soon.done()) return soon.take(block.depth);
+    return {reinterpret_cast<const char*>(block.a), 0};
   }
 
   // So is the next strip of A.
-  void next_strip(Index first, Index k0, Index depth, Index cols) {
+  void next_strip(Index first, Index k0, Index depth) {
     const Index rows = std::min<Index>(kBlockRows, t_.rows - first);
     const T* from = t_.a.data + (t_.a_rows ? first * t_.a.stride + k0 : k0 * t_.a.stride + first);
     strip_ahead_ = t_.a_rows ? Prefetch(from, rows, depth, t_.a.stride)
                              : Prefetch(from, depth, rows, t_.a.stride);
-    strip_ahead_.spread((cols + kPanel<T> - 1) / kPanel<T>);
   }
 
   Block<T> block_at(Index first, Index rows, Index k0, Index depth) {
@@ -245,9 +250,7 @@ class Run {
     }
     block.last = cols - (vectors - 1) * w;
     start_from(block, first, j0 + j, k0);
-    ahead_.go_on();
-    strip_ahead_.go_on();
-    for (Prefetch& soon : scratch_.soon) soon.go_on();
+    block.soon = soon(block);
     kernel_of_block(block);
   }
 
@@ -265,6 +268,7 @@ class Run {
         block.b = t_.b.data + (t_.b_transposed ? 0 : k * t_.b.stride) + j;
         block.b_stride = t_.b.stride;
         block.last = w;
+        block.soon = soon(block);
         start_from(block, 0, j, k);
         kernel_of_wide(block);
       }
