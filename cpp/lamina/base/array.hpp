@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "lamina/base/error.hpp"
+#include "lamina/base/prefetch.hpp"
 
 namespace lamina {
 
@@ -81,40 +82,81 @@ void copy_row(const std::byte* p, Index n, Index stride, bool swapped, T* out) {
 
 }  // namespace detail
 
+// Calls f(S()) with the scalar type of a dtype; float16 comes as detail::Half.
+namespace detail {
+struct Half {};
+
+template <class F>
+void with_scalar(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::float32:
+      return f(float());
+    case DType::float64:
+      return f(double());
+    case DType::int8:
+      return f(std::int8_t());
+    case DType::int16:
+      return f(std::int16_t());
+    case DType::int32:
+      return f(std::int32_t());
+    case DType::int64:
+      return f(std::int64_t());
+    case DType::boolean:
+    case DType::uint8:
+      return f(std::uint8_t());
+    case DType::uint16:
+      return f(std::uint16_t());
+    case DType::uint32:
+      return f(std::uint32_t());
+    case DType::uint64:
+      return f(std::uint64_t());
+    case DType::float16:
+      return f(Half());
+  }
+}
+}  // namespace detail
+
+// The rows of a selection: row r is row index[r] of an array, or first + r without an index.
+struct Selection {
+  const std::int64_t* index = nullptr;
+  Index first = 0;
+  Index rows = 0;
+  Index following = 0;  // rows behind these that are likely to be wanted next
+  Index source(Index r) const { return index ? index[r] : first + r; }
+};
+
+// Copies rows [begin, end) of a selection into out, one after another, converting. Rows that come
+// later are asked for on the way: the selection may jump about in more memory than any cache holds.
+template <class T>
+void gather_rows(const ArrayView& view, const Selection& selection, Index begin, Index end,
+                 T* out) {
+  constexpr Index kAheadBytes = 8192;
+  const auto* data = static_cast<const std::byte*>(view.data);
+  const Index n = view.columns, stride = view.column_stride;
+  const bool swapped = view.swapped;
+  detail::with_scalar(view.dtype, [&]<class S>(S) {
+    const Index bytes = stride * (n - 1) + static_cast<Index>(sizeof(S));
+    const Index ahead = selection.index && bytes > 0 ? 1 + kAheadBytes / (bytes + 64) : 0;
+    const Index last = selection.rows + selection.following;
+    for (Index r = begin; r < end; ++r, out += n) {
+      if (ahead > 0 && r + ahead < last)
+        prefetch_bytes(data + selection.source(r + ahead) * view.row_stride, bytes);
+      const std::byte* p = data + selection.source(r) * view.row_stride;
+      if constexpr (std::is_same_v<S, detail::Half>) {
+        for (Index j = 0; j < n; ++j)
+          out[j] = static_cast<T>(
+              detail::half_to_float(detail::read<std::uint16_t>(p + j * stride, swapped)));
+      } else {
+        detail::copy_row<S>(p, n, stride, swapped, out);
+      }
+    }
+  });
+}
+
 // Copies row `row` of the view into out[0..columns), converting.
 template <class T>
 void gather_row(const ArrayView& view, Index row, T* out) {
-  const auto* p = static_cast<const std::byte*>(view.data) + row * view.row_stride;
-  const Index n = view.columns, stride = view.column_stride;
-  const bool swapped = view.swapped;
-  switch (view.dtype) {
-    case DType::float32:
-      return detail::copy_row<float>(p, n, stride, swapped, out);
-    case DType::float64:
-      return detail::copy_row<double>(p, n, stride, swapped, out);
-    case DType::int8:
-      return detail::copy_row<std::int8_t>(p, n, stride, swapped, out);
-    case DType::int16:
-      return detail::copy_row<std::int16_t>(p, n, stride, swapped, out);
-    case DType::int32:
-      return detail::copy_row<std::int32_t>(p, n, stride, swapped, out);
-    case DType::int64:
-      return detail::copy_row<std::int64_t>(p, n, stride, swapped, out);
-    case DType::boolean:
-    case DType::uint8:
-      return detail::copy_row<std::uint8_t>(p, n, stride, swapped, out);
-    case DType::uint16:
-      return detail::copy_row<std::uint16_t>(p, n, stride, swapped, out);
-    case DType::uint32:
-      return detail::copy_row<std::uint32_t>(p, n, stride, swapped, out);
-    case DType::uint64:
-      return detail::copy_row<std::uint64_t>(p, n, stride, swapped, out);
-    case DType::float16:
-      for (Index j = 0; j < n; ++j)
-        out[j] = static_cast<T>(
-            detail::half_to_float(detail::read<std::uint16_t>(p + j * stride, swapped)));
-      return;
-  }
+  gather_rows(view, Selection{nullptr, row, 1}, 0, 1, out);
 }
 
 inline double read_element(const ArrayView& view, Index row, Index column) {

@@ -41,6 +41,18 @@ class Philox {
   std::array<std::uint32_t, 2> key_;
 };
 
+// The high 64 bits of a product: for a random `a` a number in 0 ... b - 1.
+inline std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) {
+#ifdef __SIZEOF_INT128__
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
+#else
+  const std::uint64_t al = a & 0xFFFFFFFFu, ah = a >> 32, bl = b & 0xFFFFFFFFu, bh = b >> 32;
+  const std::uint64_t middle = ah * bl + (al * bl >> 32);
+  return ah * bh + (middle >> 32) + ((al * bh + (middle & 0xFFFFFFFFu)) >> 32);
+#endif
+}
+
 // Uniform in (0, 1) with 52 bits, from two words. (With 53 the half added could round up to 1.)
 inline double uniform52(std::uint32_t high, std::uint32_t low) {
   const std::uint64_t bits = ((static_cast<std::uint64_t>(high) << 32) | low) >> 12;

@@ -33,7 +33,7 @@ struct Block {
   Index start_stride;
   T* c;
   Index c_stride;
-  Index last;  // columns of the last vector in use
+  Index last;           // columns of the last vector in use
   Prefetch::Walk soon;  // asked for on the way, a line at each step of k
   T* panel;             // where a kernel that packs writes the columns of B it has read
 };

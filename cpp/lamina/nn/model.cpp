@@ -222,7 +222,7 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
     }
   }
   if (!space) space = std::make_unique<Workspace<T>>(*plan, block, block, threads);
-  space->begin(reading.weights(), Batch{&inputs, nullptr, 0, n}, false, seed_, 0);
+  space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, 0);
   T* y = static_cast<T*>(out);
   const Value output = plan->output;
   run_inference(*space, *plan, n, threads, options.tick, [&](int thread, Range rows) {
@@ -251,7 +251,8 @@ void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training, vo
   }
   forward_rows_ = n;
   Workspace<T>& space = *hand_space_;
-  space.begin(parameters_.data(), Batch{&inputs, nullptr, 0, n}, training, seed_, forward_calls_++);
+  space.begin(parameters_.data(), Batch{{nullptr, 0, n}, &inputs}, training, seed_,
+              forward_calls_++);
   const auto no_loss = [](int, Range) {};
   for (const Stage& stage : by_hand_->stages) {
     space.run_stage(stage, {0, space.padded_rows()}, 1, no_loss);

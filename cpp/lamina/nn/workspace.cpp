@@ -88,26 +88,23 @@ void Workspace<T>::gather(Space& space, Range rows) {
   for (std::size_t p = 0; p < plan_.graph.ports.size(); ++p) {
     const Port& port = plan_.graph.ports[p];
     const ArrayView& view = (*rows_.inputs)[p];
-    for (Index r = rows.begin; r < rows.end; ++r) {
-      const bool real = r < rows_.rows;
-      if (port.codes) {
-        const Codes& codes = space.codes[static_cast<std::size_t>(port.value.id)];
-        std::int32_t* code = codes.data + (r - codes.first_row);
-        *code = 0;
-        if (real) gather_row(view, rows_.source(r), code);
-        continue;
-      }
-      T* x = space.values[static_cast<std::size_t>(port.value.id)].row(r);
-      if (!real) {
-        std::fill_n(x, port.value.width, T(0));
-        continue;
-      }
-      gather_row(view, rows_.source(r), x);
-      if (view.streamed && space.bad_row < 0) {
-        T sum = 0;
-        for (Index j = 0; j < port.value.width; ++j) sum += x[j] * T(0);
-        if (sum != 0) space.bad_row = r;
-      }
+    const Index real = std::clamp(rows_.rows, rows.begin, rows.end);
+    if (port.codes) {
+      const Codes& codes = space.codes[static_cast<std::size_t>(port.value.id)];
+      std::int32_t* code = codes.data + rows.begin - codes.first_row;
+      gather_rows(view, rows_, rows.begin, real, code);
+      std::fill_n(code + real - rows.begin, rows.end - real, 0);
+      continue;
+    }
+    const Index width = port.value.width;
+    T* x = space.values[static_cast<std::size_t>(port.value.id)].row(rows.begin);
+    gather_rows(view, rows_, rows.begin, real, x);
+    std::fill_n(x + (real - rows.begin) * width, (rows.end - real) * width, T(0));
+    if (!view.streamed || space.bad_row >= 0) continue;
+    for (Index r = rows.begin; r < real && space.bad_row < 0; ++r, x += width) {
+      T sum = 0;
+      for (Index j = 0; j < width; ++j) sum += x[j] * T(0);
+      if (sum != 0) space.bad_row = r;
     }
   }
 }

@@ -7,13 +7,9 @@
 
 namespace lamina {
 
-// The rows of a batch: batch row r is row index[r] of the arrays, or first + r without an index.
-struct Batch {
+// The rows of a batch and the arrays they are rows of.
+struct Batch : Selection {
   const std::vector<ArrayView>* inputs = nullptr;
-  const std::int64_t* index = nullptr;
-  Index first = 0;
-  Index rows = 0;
-  Index source(Index r) const { return index ? index[r] : first + r; }
 };
 
 template <class T>

@@ -101,16 +101,46 @@ Objective read_objective(const Model& model, const Json& loss, const Json& metri
 
 namespace {
 
-// The first row with a NaN or infinity, or -1.
 // Is every element finite as a T?
 template <class T, class S>
 bool all_finite(Index n, const S* x) {
+  // Sums apart, so that they fill registers: 0 * inf and 0 * NaN are NaN.
+  constexpr Index kSums = 32;
+  T sums[kSums] = {};
+  Index j = 0;
+  for (; j + kSums <= n; j += kSums)
+    for (Index i = 0; i < kSums; ++i) sums[i] += static_cast<T>(x[j + i]) * T(0);
+  for (; j < n; ++j) sums[0] += static_cast<T>(x[j]) * T(0);
   T sum = 0;
-  for (Index j = 0; j < n; ++j) sum += static_cast<T>(x[j]) * T(0);
+  for (const T part : sums) sum += part;
   return sum == 0;
 }
 
-// The first row with a NaN, an infinity or a number that T cannot hold, or -1.
+// The first row of [begin, end) with a NaN, an infinity or a number that T cannot hold, or -1.
+template <class T>
+Index first_bad_row(const ArrayView& view, Index begin, Index end) {
+  const Index n = view.columns;
+  const Index at_a_time = std::max<Index>(1, 2048 / std::max<Index>(1, n));
+  const bool direct = view.dtype == DType::float32 && view.row_stride == 4 * n &&
+                      (view.column_stride == 4 || n == 1) && !view.swapped &&
+                      reinterpret_cast<std::uintptr_t>(view.data) % 4 == 0;
+  Buffer<double> copy(direct ? 0 : at_a_time * n);
+  for (Index r = begin; r < end; r += at_a_time) {
+    const Index rows = std::min(at_a_time, end - r);
+    const float* values = static_cast<const float*>(view.data) + r * n;
+    if (!direct) gather_rows(view, Selection{nullptr, 0, view.rows}, r, r + rows, copy.data());
+    const auto good = [&](Index first, Index count) {
+      return direct ? all_finite<T>(count * n, values + first * n)
+                    : all_finite<T>(count * n, copy.data() + first * n);
+    };
+    if (good(0, rows)) continue;
+    for (Index i = 0; i < rows; ++i)
+      if (!good(i, 1)) return r + i;
+  }
+  return -1;
+}
+
+// The same over all rows, on several threads.
 template <class T>
 Index first_bad_row(const ArrayView& view, int threads) {
   if (view.dtype != DType::float32 && view.dtype != DType::float64 && view.dtype != DType::float16)
@@ -121,18 +151,7 @@ Index first_bad_row(const ArrayView& view, int threads) {
   std::vector<Index> bad(static_cast<std::size_t>(threads), -1);
   parallel(threads, [&](int thread) {
     const Range mine = share(view.rows, thread, threads);
-    Buffer<double> row(view.columns);
-    for (Index r = mine.begin; r < mine.end; ++r) {
-      const auto* raw = static_cast<const std::byte*>(view.data) + r * view.row_stride;
-      const bool direct = view.dtype == DType::float32 && view.column_stride == 4 &&
-                          !view.swapped && reinterpret_cast<std::uintptr_t>(raw) % 4 == 0;
-      if (!direct) gather_row(view, r, row.data());
-      const bool good = direct ? all_finite<T>(view.columns, reinterpret_cast<const float*>(raw))
-                               : all_finite<T>(view.columns, row.data());
-      if (good) continue;
-      bad[static_cast<std::size_t>(thread)] = r;
-      return;
-    }
+    bad[static_cast<std::size_t>(thread)] = first_bad_row<T>(view, mine.begin, mine.end);
   });
   for (const Index r : bad)
     if (r >= 0) return r;
@@ -156,37 +175,50 @@ void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& v
   fail(what, ": row ", row, " holds a value that is not finite");
 }
 
-void check_labels(const Data& data, Index classes) {
-  for (Index r = 0; r < data.target.rows; ++r) {
-    const double y = read_element(data.target, r, 0);
-    require(y >= 0 && y < static_cast<double>(classes) && y == std::floor(y), "y: label ", y,
-            " in row ", r, " is not a whole number in 0 ... ", classes - 1, " (the model has ",
-            classes, " outputs)");
+// Calls check(row, values) for all rows, read some at a time.
+template <class F>
+void for_rows(const ArrayView& y, F&& check) {
+  constexpr Index kRows = 64;
+  Buffer<double> block(kRows * y.columns);
+  const Selection all{nullptr, 0, y.rows};
+  for (Index first = 0; first < y.rows; first += kRows) {
+    const Index end = std::min(y.rows, first + kRows);
+    gather_rows(y, all, first, end, block.data());
+    for (Index r = first; r < end; ++r) check(r, block.data() + (r - first) * y.columns);
   }
+}
+
+// Labels are below 2^31, so a whole number survives the way through an int32.
+bool is_label(double y, Index classes) {
+  return y >= 0 && y < static_cast<double>(classes) &&
+         y == static_cast<double>(static_cast<std::int32_t>(y));
+}
+
+void check_labels(const Data& data, Index classes) {
+  for_rows(data.target, [&](Index r, const double* y) {
+    require(is_label(*y, classes), "y: label ", *y, " in row ", r,
+            " is not a whole number in 0 ... ", classes - 1, " (the model has ", classes,
+            " outputs)");
+  });
 }
 
 void check_range(const ArrayView& y, double low, double high, const char* loss) {
-  std::vector<double> row(static_cast<std::size_t>(y.columns));
-  for (Index r = 0; r < y.rows; ++r) {
-    gather_row(y, r, row.data());
+  for_rows(y, [&](Index r, const double* row) {
     for (Index j = 0; j < y.columns; ++j)
-      require(row[static_cast<std::size_t>(j)] >= low && row[static_cast<std::size_t>(j)] <= high,
-              "y: ", loss, " expects targets between ", low, " and ", high, ", got ",
-              row[static_cast<std::size_t>(j)], " in row ", r);
-  }
+      require(row[j] >= low && row[j] <= high, "y: ", loss, " expects targets between ", low,
+              " and ", high, ", got ", row[j], " in row ", r);
+  });
 }
 
 void check_distributions(const ArrayView& y) {
-  std::vector<double> row(static_cast<std::size_t>(y.columns));
-  for (Index r = 0; r < y.rows; ++r) {
-    gather_row(y, r, row.data());
+  for_rows(y, [&](Index r, const double* row) {
     double sum = 0;
     bool valid = true;
-    for (const double p : row) sum += p, valid = valid && p >= 0;
+    for (Index j = 0; j < y.columns; ++j) sum += row[j], valid = valid && row[j] >= 0;
     require(valid && std::abs(sum - 1) < 1e-3, "y: row ", r,
             " is not a distribution over the classes (it sums to ", sum,
             "); give class numbers (n,) or rows that sum to 1");
-  }
+  });
 }
 
 }  // namespace
@@ -271,13 +303,10 @@ ObjectiveRunner<T>::ObjectiveRunner(const Model& model, const Objective& objecti
 template <class T>
 Target<T> ObjectiveRunner<T>::gather(Space& space, Range rows, const Batch& batch,
                                      const Data& data) {
-  for (Index r = rows.begin; r < rows.end; ++r) {
-    const Index i = r - rows.begin, source = batch.source(r);
-    if (data.labels)
-      gather_row(data.target, source, space.labels.data() + i);
-    else
-      gather_row(data.target, source, space.target.data() + i * outputs_);
-  }
+  if (data.labels)
+    gather_rows(data.target, batch, rows.begin, rows.end, space.labels.data());
+  else
+    gather_rows(data.target, batch, rows.begin, rows.end, space.target.data());
   if (data.labels) return {nullptr, space.labels.data()};
   return {space.target.data(), nullptr};
 }

@@ -123,9 +123,9 @@ void TrainerOf<T>::draw_order() {
                                      static_cast<std::uint32_t>(draw / 2)));
     const auto at = static_cast<std::size_t>(draw % 2 * 2);
     const std::uint64_t word = (static_cast<std::uint64_t>(block[at]) << 32) | block[at + 1];
-    // 64 random bits modulo at most 2^40 rows: the bias is below 2^-24.
+    // The high word of the product lies in 0 ... i; with 2^40 rows its bias is below 2^-24.
     std::swap(order_[static_cast<std::size_t>(i)],
-              order_[word % static_cast<std::uint64_t>(i + 1)]);
+              order_[multiply_high(word, static_cast<std::uint64_t>(i + 1))]);
   }
   order_epoch_ = state.epoch;
 }
@@ -158,8 +158,10 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
   if (options_.shuffle) draw_order();
   EpochResult result;
   while (state.cursor < n) {
-    Batch batch{&data_.inputs, row_order() ? row_order() + state.cursor : nullptr, state.cursor,
-                std::min(options_.batch_size, n - state.cursor)};
+    const Index rows = std::min(options_.batch_size, n - state.cursor);
+    const Batch batch{{row_order() ? row_order() + state.cursor : nullptr, state.cursor, rows,
+                       n - state.cursor - rows},
+                      &data_.inputs};
     const StepResult step = runner_->run(batch, data_, optimizer.get(),
                                          {state.seed, optimizer->iterations, true}, monitor);
     if (step == StepResult::stopped) {
@@ -305,7 +307,7 @@ std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_
   const int threads = worthwhile_threads(num_threads, n, flops(net_));
   const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min<Index>(n, 256)), kRowStep);
   std::unique_ptr<Evaluation> e = take_evaluation(n, block, threads);
-  const Batch batch{&data.inputs, data.subset.empty() ? nullptr : data.subset.data(), 0, n};
+  const Batch batch{{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs};
   measure(*e, batch, data, threads, tick);
   const bool weighted = !data.weights.empty();
   if (weighted) e->weights.reserve(n);
@@ -324,7 +326,7 @@ double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
   const Index n = data.rows();
   StepRunner<T> runner(net_, objective_, n, training_threads(net_, num_threads, n), {});
   Monitor nobody;
-  const StepResult result = runner.run({&data.inputs, nullptr, 0, n}, data, optimizer.get(),
+  const StepResult result = runner.run({{nullptr, 0, n}, &data.inputs}, data, optimizer.get(),
                                        {state.seed, optimizer->iterations, false}, nobody);
   require(result != StepResult::bad_row, "X: row ", runner.bad_row(), " holds NaN or infinity");
   require(result != StepResult::bad_loss, "compute_gradients: the loss is not finite");
