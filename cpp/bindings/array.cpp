@@ -1,22 +1,67 @@
 #include "array.hpp"
 
-#include <map>
 #include <string>
 
 namespace lamina::bindings {
 namespace {
 
-DType read_dtype(const char* what, const py::dtype& dtype) {
-  static const std::map<std::string, DType> known = {
-      {"f4", DType::float32}, {"f8", DType::float64}, {"f2", DType::float16},
-      {"i1", DType::int8},    {"i2", DType::int16},   {"i4", DType::int32},
-      {"i8", DType::int64},   {"u1", DType::uint8},   {"u2", DType::uint16},
-      {"u4", DType::uint32},  {"u8", DType::uint64},  {"b1", DType::boolean}};
-  const auto found = known.find(std::string(1, dtype.kind()) + std::to_string(dtype.itemsize()));
-  if (found == known.end())
-    throw py::type_error(concat(what, ": dtype ", py::str(dtype).cast<std::string>(),
-                                " is not supported; use a float, integer or bool array"));
-  return found->second;
+// By NumPy's type numbers: no string and no attribute, since a prediction of one row takes a
+// microsecond.
+bool read_dtype(int type_number, DType& out) {
+  using api = py::detail::npy_api;
+  constexpr int kHalf = 23;  // NPY_HALF, which pybind11 does not name
+  switch (type_number) {
+    case api::NPY_BOOL_:
+      return out = DType::boolean, true;
+    case api::NPY_BYTE_:
+      return out = DType::int8, true;
+    case api::NPY_UBYTE_:
+      return out = DType::uint8, true;
+    case api::NPY_SHORT_:
+      return out = DType::int16, true;
+    case api::NPY_USHORT_:
+      return out = DType::uint16, true;
+    case api::NPY_INT_:
+      return out = DType::int32, true;
+    case api::NPY_UINT_:
+      return out = DType::uint32, true;
+    case api::NPY_LONG_:
+      return out = sizeof(long) == 8 ? DType::int64 : DType::int32, true;
+    case api::NPY_ULONG_:
+      return out = sizeof(long) == 8 ? DType::uint64 : DType::uint32, true;
+    case api::NPY_LONGLONG_:
+      return out = DType::int64, true;
+    case api::NPY_ULONGLONG_:
+      return out = DType::uint64, true;
+    case api::NPY_FLOAT_:
+      return out = DType::float32, true;
+    case api::NPY_DOUBLE_:
+      return out = DType::float64, true;
+    case kHalf:
+      return out = DType::float16, true;
+    default:
+      return false;
+  }
+}
+
+bool is_memmap(const py::array& array) {
+  if (Py_TYPE(array.ptr()) == py::detail::npy_api::get().PyArray_Type_) return false;
+  return py::isinstance(array, py::module_::import("numpy").attr("memmap"));
+}
+
+// The view of an array with one or two dimensions and a known dtype; false for others.
+bool read_view(const py::handle& array, ArrayView& v) {
+  const auto* a = py::detail::array_proxy(array.ptr());
+  const py::handle descriptor(a->descr);
+  const auto* d = py::detail::array_descriptor_proxy(descriptor.ptr());
+  if (a->nd < 1 || a->nd > 2 || !read_dtype(d->type_num, v.dtype)) return false;
+  v.data = a->data;
+  v.rows = a->dimensions[0];
+  v.columns = a->nd == 2 ? a->dimensions[1] : 1;
+  v.row_stride = a->strides[0];
+  v.column_stride = a->nd == 2 ? a->strides[1] : 0;
+  v.swapped = d->byteorder == '>';
+  return true;
 }
 
 }  // namespace
@@ -25,17 +70,18 @@ ArrayView view(const char* what, const py::array& array) {
   require(array.ndim() == 1 || array.ndim() == 2, what, ": expected a 1-D or 2-D array, got ",
           array.ndim(), " dimensions");
   ArrayView v;
-  const py::dtype dtype = array.dtype();
-  v.data = array.data();
-  v.dtype = read_dtype(what, dtype);
-  v.rows = array.shape(0);
-  v.columns = array.ndim() == 2 ? array.shape(1) : 1;
-  v.row_stride = array.strides(0);
-  v.column_stride = array.ndim() == 2 ? array.strides(1) : dtype.itemsize();
-  const char order = dtype.byteorder();
-  v.swapped = order == '>';
-  v.streamed = py::isinstance(array, py::module_::import("numpy").attr("memmap"));
+  if (!read_view(array, v))
+    throw py::type_error(concat(what, ": dtype ", py::str(array.dtype()).cast<std::string>(),
+                                " is not supported; use a float, integer or bool array"));
+  if (array.ndim() == 1) v.column_stride = array.itemsize();
+  v.streamed = is_memmap(array);
   return v;
+}
+
+bool plain_rows(const py::handle& object, Index columns, ArrayView& v) {
+  if (!py::detail::npy_api::get().PyArray_Check_(object.ptr())) return false;
+  return py::detail::array_proxy(object.ptr())->nd == 2 && read_view(object, v) &&
+         v.columns == columns;
 }
 
 std::vector<ArrayView> views(const std::vector<py::array>& arrays) {

@@ -14,6 +14,8 @@ namespace py = pybind11;
 
 // A view of a 1-D (one column) or 2-D array, without a copy. `what` opens the errors.
 ArrayView view(const char* what, const py::array& array);
+// The view of a 2-D array of numbers with so many columns; false for anything else.
+bool plain_rows(const py::handle& object, Index columns, ArrayView& view);
 std::vector<ArrayView> views(const std::vector<py::array>& arrays);
 Data data(const std::vector<py::array>& inputs, const py::array& target,
           const std::optional<py::array>& weights,

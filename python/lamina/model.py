@@ -128,8 +128,8 @@ class Model:
     ) -> NDArray[Any]:
         """Return the outputs for some rows.
 
-        A row's bits depend neither on the rows beside it in blocks of 16 nor on `batch_size` or
-        `num_threads`. Several threads may call it at once, also during a fit: it then uses the
+        A row's bits depend neither on the rows beside it nor on `batch_size` or `num_threads`:
+        ``predict(X)[i]`` equals ``predict(X[i : i + 1])[0]``. Several threads may call it at once, also during a fit: it then uses the
         weights of the last completed epoch.
 
         Parameters
@@ -137,7 +137,7 @@ class Model:
         X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
             Any numeric dtype and memory layout.
         batch_size : int, optional
-            Rows that a thread takes at a time; rounded up to a multiple of 16. Default: 256.
+            Rows that a thread takes at a time. Default: 256.
         num_threads : int, optional
             Default: what OpenMP offers; one for little work.
 
@@ -153,7 +153,9 @@ class Model:
         TypeError
             If X holds text or objects.
         """
-        result: NDArray[Any] = self._core.predict(self._inputs(X), batch_size, num_threads)
+        result: NDArray[Any] | None = self._core.predict_rows(X, batch_size, num_threads)
+        if result is None:
+            result = self._core.predict(self._inputs(X), batch_size, num_threads)
         return result
 
     def predict_classes(self, X: Any, *, threshold: float = 0.5) -> NDArray[np.intp]:

@@ -137,6 +137,7 @@ template <class T>
 void ModelOf<T>::initialize() {
   parameters_.allocate(graph_.parameters.size);
   initialize_parameters(graph_.parameters, seed_, parameters_.data());
+  inference_ = std::make_unique<Plan>(graph_, PlanOptions{});
 }
 
 template <class T>
@@ -190,14 +191,22 @@ std::shared_ptr<const void> ModelOf<T>::still_weights() const {
   return {copy, copy->data()};
 }
 
+// Memory for inference in blocks of at least `block` rows: some call's before this one, or new.
 template <class T>
-const Plan& ModelOf<T>::inference_plan() const {
-  if (!inference_) {
-    PlanOptions options;
-    options.keep_output = false;
-    inference_ = std::make_unique<Plan>(graph_, options);
+std::unique_ptr<Workspace<T>> ModelOf<T>::borrow_space(Index block, int threads) const {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto i = idle_.begin(); i != idle_.end(); ++i) {
+      if ((*i)->block() < block || (*i)->threads() < threads) continue;
+      auto space = std::move(*i);
+      idle_.erase(i);
+      return space;
+    }
   }
-  return *inference_;
+  // Calls with few rows share a small one.
+  Index capacity = kRowStep;
+  while (capacity < block) capacity *= 4;
+  return std::make_unique<Workspace<T>>(*inference_, capacity, capacity, threads);
 }
 
 template <class T>
@@ -205,27 +214,14 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
                          const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
   if (n == 0) return;
+  const Index block = std::clamp<Index>(options.block_rows, 1, n);
+  const int threads = worthwhile_threads(options.num_threads, n, inference_->flops_per_row);
+  std::unique_ptr<Workspace<T>> space = borrow_space(block, threads);
   const Reading reading(*this);
-  std::unique_ptr<Workspace<T>> space;
-  const Plan* plan = nullptr;
-  const Index block = round_up(std::clamp<Index>(options.block_rows, 1, n), kRowStep);
-  int threads = 1;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    plan = &inference_plan();
-    threads = worthwhile_threads(options.num_threads, n, plan->flops_per_row);
-    for (auto i = idle_.begin(); i != idle_.end() && !space; ++i) {
-      if ((*i)->block() != block || (*i)->threads() < threads) continue;
-      space = std::move(*i);
-      idle_.erase(i);
-      break;
-    }
-  }
-  if (!space) space = std::make_unique<Workspace<T>>(*plan, block, block, threads);
   space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, 0);
   T* y = static_cast<T*>(out);
-  const Value output = plan->output;
-  run_inference(*space, *plan, n, threads, options.tick, [&](int thread, Range rows) {
+  const Value output = inference_->output;
+  run_inference(*space, *inference_, n, block, threads, options.tick, [&](int thread, Range rows) {
     std::copy_n(space->values(thread, output).row(rows.begin), rows.size() * output.width,
                 y + rows.begin * output.width);
   });

@@ -35,6 +35,7 @@ class Model {
   std::uint64_t seed() const { return seed_; }
   const std::string& name() const { return name_; }
   DataType dtype() const { return graph_.dtype; }
+  virtual Index flops_per_row() const = 0;  // of a prediction
   std::vector<LayerSummary> summary() const;
 
   virtual void* parameters() = 0;
@@ -94,6 +95,7 @@ class ModelOf final : public Model {
   const T* weights() const { return parameters_.data(); }
   T* stored_gradients() { return static_cast<T*>(gradients()); }
 
+  Index flops_per_row() const override { return inference_->flops_per_row; }
   void predict(const std::vector<ArrayView>& inputs, void* out,
                const PredictOptions& options) const override;
   void forward(const std::vector<ArrayView>& inputs, bool training, void* out) override;
@@ -124,10 +126,10 @@ class ModelOf final : public Model {
  private:
   friend class Model;
   void initialize();
-  const Plan& inference_plan() const;
+  std::unique_ptr<Workspace<T>> borrow_space(Index block, int threads) const;
   Buffer<T> parameters_, gradients_;
   mutable std::mutex mutex_;
-  mutable std::unique_ptr<Plan> inference_;
+  std::unique_ptr<Plan> inference_;
   mutable std::vector<std::unique_ptr<Workspace<T>>> idle_;  // of inference, kept for the next call
   std::shared_ptr<const Buffer<T>> published_;
   mutable std::atomic<int> live_readers_{0};
@@ -141,13 +143,13 @@ class ModelOf final : public Model {
   std::uint64_t forward_calls_ = 0;
 };
 
-// Runs `plan`'s only stage over n rows and hands each finished block to use(thread, rows). Between
-// parts of some 25 milliseconds it calls tick().
+// Runs `plan`'s only stage over n rows, `block` at a time, and hands each finished block to
+// use(thread, rows). Between parts of some 25 milliseconds it calls tick().
 template <class T, class Use>
-void run_inference(Workspace<T>& space, const Plan& plan, Index n, int threads,
+void run_inference(Workspace<T>& space, const Plan& plan, Index n, Index block, int threads,
                    const std::function<void()>& tick, Use&& use) {
   constexpr double kModestRate = 2e10;  // flops a second, of one thread
-  const Index block = space.block(), blocks = (n + block - 1) / block;
+  const Index blocks = (n + block - 1) / block;
   const double seconds = static_cast<double>(plan.flops_per_row * block + 1) / kModestRate;
   const Index part =
       tick ? std::max<Index>(threads, static_cast<Index>(0.025 * threads / seconds)) : blocks;
@@ -158,10 +160,10 @@ void run_inference(Workspace<T>& space, const Plan& plan, Index n, int threads,
     parallel(used, [&](int thread) {
       const Range mine = share(count, thread, used);
       for (Index b = first + mine.begin; b < first + mine.end; ++b) {
-        const Range rows{b * block, round_up(std::min(n, (b + 1) * block), kRowStep)};
+        const Range rows{b * block, std::min(n, (b + 1) * block)};
         space.enter_block(thread, rows);
         for (const Action& action : plan.stages[0].actions) space.act(action, thread, rows);
-        use(thread, Range{rows.begin, std::min(n, rows.end)});
+        use(thread, rows);
       }
     });
   }

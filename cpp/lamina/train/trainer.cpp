@@ -286,7 +286,7 @@ void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, 
   {
     const typename ModelOf<T>::Reading reading(net_);
     e.space.begin(reading.weights(), batch, false, state.seed, 0);
-    run_inference(e.space, e.plan, batch.rows, threads, tick, [&](int thread, Range rows) {
+    run_inference(e.space, e.plan, batch.rows, e.space.block(), threads, tick, [&](int thread, Range rows) {
       const T* p = e.space.values(thread, e.plan.output).row(rows.begin);
       if (objective_.custom)
         std::copy_n(p, rows.size() * width, e.predictions.data() + rows.begin * width);
