@@ -1,9 +1,13 @@
 // Vec<T>: one register of T. A thin face over Eigen's packets, so that element mathematics is
-// written once and runs on every instruction set. for_each_packet() pads the tail instead of
-// running other code on it: a value's bits never depend on where in an array it stands.
+// written once and runs on every instruction set. map_packets() masks the tail instead of running
+// other code on it: a value's bits never depend on where in an array it stands.
 #pragma once
 
 #include <Eigen/Core>
+#include <array>
+#include <bit>
+#include <limits>
+#include <numbers>
 
 #include "lamina/base/error.hpp"
 
@@ -28,39 +32,12 @@ struct Vec {
     return out;
   }
   T first() const { return Eigen::internal::pfirst(v); }
-  // The first n (0 < n < size) elements alone are touched in memory; the others are 0.
-  static Vec load_first(const T* from, Index n) {
-    using Traits = Eigen::internal::unpacket_traits<Packet>;
-    if constexpr (bool(Traits::masked_load_available)) {
-      return wrap(Eigen::internal::ploadu<Packet>(from, mask_of<Packet>(n)));
-    } else {
-      alignas(64) T all[size] = {};
-      for (Index i = 0; i < n; ++i) all[i] = from[i];
-      return load(all);
-    }
-  }
-  void store_first(T* to, Index n) const {
-    using Traits = Eigen::internal::unpacket_traits<Packet>;
-    if constexpr (bool(Traits::masked_store_available)) {
-      Eigen::internal::pstoreu(to, v, mask_of<Packet>(n));
-    } else {
-      alignas(64) T all[size];
-      store(all);
-      for (Index i = 0; i < n; ++i) to[i] = all[i];
-    }
-  }
 
   friend Vec operator+(Vec a, Vec b) { return wrap(Eigen::internal::padd(a.v, b.v)); }
   friend Vec operator-(Vec a, Vec b) { return wrap(Eigen::internal::psub(a.v, b.v)); }
   friend Vec operator*(Vec a, Vec b) { return wrap(Eigen::internal::pmul(a.v, b.v)); }
   friend Vec operator/(Vec a, Vec b) { return wrap(Eigen::internal::pdiv(a.v, b.v)); }
   friend Vec operator-(Vec a) { return wrap(Eigen::internal::pnegate(a.v)); }
-
- private:
-  template <class P>
-  static auto mask_of(Index n) {
-    return static_cast<typename Eigen::internal::unpacket_traits<P>::mask_t>((1u << n) - 1);
-  }
 };
 
 // a*b + c, rounded once.
@@ -80,37 +57,103 @@ template <class T>
 Vec<T> round(Vec<T> a) {
   return Vec<T>::wrap(Eigen::internal::print(a.v));  // rint: ties to even
 }
-// Masks are registers of all ones or all zeros, usable in select() alone.
+
+// Which elements: the answer of a comparison, for select() alone. AVX-512 has registers for it; to
+// go through full ones, as Eigen does, makes exp half as fast.
+#ifdef EIGEN_VECTORIZE_AVX512
 template <class T>
-Vec<T> less(Vec<T> a, Vec<T> b) {
-  return Vec<T>::wrap(Eigen::internal::pcmp_lt(a.v, b.v));
+struct Mask {
+  std::conditional_t<sizeof(T) == 4, __mmask16, __mmask8> bits;
+};
+inline Mask<float> less(Vec<float> a, Vec<float> b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)};
+}
+inline Mask<double> less(Vec<double> a, Vec<double> b) {
+  return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)};
+}
+inline Mask<float> equal(Vec<float> a, Vec<float> b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)};
+}
+inline Mask<double> equal(Vec<double> a, Vec<double> b) {
+  return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_EQ_OQ)};
+}
+inline Vec<float> select(Mask<float> mask, Vec<float> yes, Vec<float> no) {
+  return _mm512_mask_blend_ps(mask.bits, no.v, yes.v);
+}
+inline Vec<double> select(Mask<double> mask, Vec<double> yes, Vec<double> no) {
+  return _mm512_mask_blend_pd(mask.bits, no.v, yes.v);
+}
+#else
+template <class T>
+struct Mask {
+  typename Vec<T>::Packet bits;
+};
+template <class T>
+Mask<T> less(Vec<T> a, Vec<T> b) {
+  return {Eigen::internal::pcmp_lt(a.v, b.v)};
 }
 template <class T>
-Vec<T> equal(Vec<T> a, Vec<T> b) {
-  return Vec<T>::wrap(Eigen::internal::pcmp_eq(a.v, b.v));
+Mask<T> equal(Vec<T> a, Vec<T> b) {
+  return {Eigen::internal::pcmp_eq(a.v, b.v)};
 }
 template <class T>
-Vec<T> select(Vec<T> mask, Vec<T> yes, Vec<T> no) {
-  return Vec<T>::wrap(Eigen::internal::pselect(mask.v, yes.v, no.v));
+Vec<T> select(Mask<T> mask, Vec<T> yes, Vec<T> no) {
+  return Vec<T>::wrap(Eigen::internal::pselect(mask.bits, yes.v, no.v));
 }
+#endif
 // max and min keep a NaN in a.
 template <class T>
 Vec<T> max(Vec<T> a, Vec<T> b) {
-  return select(less(a, b), b, a);
+  return Vec<T>::wrap(Eigen::internal::pmax(a.v, b.v));
 }
 template <class T>
 Vec<T> min(Vec<T> a, Vec<T> b) {
-  return select(less(b, a), b, a);
+  return Vec<T>::wrap(Eigen::internal::pmin(a.v, b.v));
 }
-// a * 2^n for a whole n, saturating.
+
+#ifdef __GNUC__
+namespace detail {
+template <class T>
+struct Bits {
+  using Word = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  typedef Word Words __attribute__((vector_size(sizeof(typename Vec<T>::Packet))));
+  static constexpr int mantissa = std::numeric_limits<T>::digits - 1;
+  static Words of(Vec<T> a) { return std::bit_cast<Words>(a.v); }
+  static Vec<T> to(Words w) { return Vec<T>::wrap(std::bit_cast<typename Vec<T>::Packet>(w)); }
+};
+}  // namespace detail
+#endif
+
+// a * 2^n for a whole n, where a and the result are normal numbers.
 template <class T>
 Vec<T> scale_by_power_of_two(Vec<T> a, Vec<T> n) {
+#ifdef __GNUC__
+  using B = detail::Bits<T>;
+  const Vec<T> shifted = n + Vec<T>(T(3) * T(typename B::Word{1} << (B::mantissa - 1)));
+  return B::to(B::of(a) + (B::of(shifted) << B::mantissa));  // n stands in the last bits
+#else
   return Vec<T>::wrap(Eigen::internal::pldexp(a.v, n.v));
+#endif
 }
-// a = mantissa * 2^exponent with the mantissa in [0.5, 1).
+// A normal a > 0 as mantissa * 2^exponent with the mantissa in [1/sqrt(2), sqrt(2)).
 template <class T>
 Vec<T> split_exponent(Vec<T> a, Vec<T>& exponent) {
-  return Vec<T>::wrap(Eigen::internal::pfrexp(a.v, exponent.v));
+#ifdef __GNUC__
+  using B = detail::Bits<T>;
+  using Word = typename B::Word;
+  const Word one = std::bit_cast<Word>(T(1)),
+             root = std::bit_cast<Word>(T(std::numbers::sqrt2 / 2)),
+             big = std::bit_cast<Word>(T(Word{1} << B::mantissa));
+  const auto bits = B::of(a) + (one - root);
+  exponent = B::to((bits >> B::mantissa) | big) -
+             Vec<T>(T((Word{1} << B::mantissa) + (one >> B::mantissa)));
+  return B::to((bits & ((Word{1} << B::mantissa) - 1)) + root);
+#else
+  const Vec<T> m = Vec<T>::wrap(Eigen::internal::pfrexp(a.v, exponent.v));
+  const Mask<T> small = less(m, Vec<T>(T(std::numbers::sqrt2 / 2)));
+  exponent = select(small, exponent - Vec<T>(T(1)), exponent);
+  return select(small, m + m, m);
+#endif
 }
 
 // to(j, i) = from(i, j) for a square as wide as a register.
@@ -129,19 +172,78 @@ void transpose_square(const T* from, Index from_stride, T* to, Index to_stride) 
   }
 }
 
+// A register as a part of an array: all of it, or its first elements. What lies beyond those is
+// read as 0 and never written.
+template <class T>
+struct Whole {
+  static Vec<T> load(const T* from) { return Vec<T>::load(from); }
+  static void store(Vec<T> v, T* to) { v.store(to); }
+  static Vec<T> keep(Vec<T> v, Vec<T>) { return v; }
+};
+
+template <class T>
+inline constexpr auto kCounting = [] {
+  std::array<T, 64 / sizeof(T)> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(i);
+  return out;
+}();
+
+template <class T>
+class Front {
+ public:
+  explicit Front(Index count)  // 0 ... Vec<T>::size
+      : count_(count), mask_(less(Vec<T>::load(kCounting<T>.data()), Vec<T>(T(count)))) {}
+  // The first elements of v, the others from `rest`.
+  Vec<T> keep(Vec<T> v, Vec<T> rest) const { return select(mask_, v, rest); }
+  Vec<T> load(const T* from) const {
+#ifdef EIGEN_VECTORIZE_AVX512
+    if constexpr (sizeof(T) == 4)
+      return _mm512_maskz_loadu_ps(mask_.bits, from);
+    else
+      return _mm512_maskz_loadu_pd(mask_.bits, from);
+#elif defined EIGEN_VECTORIZE_AVX2
+    if constexpr (sizeof(T) == 4)
+      return _mm256_maskload_ps(from, _mm256_castps_si256(mask_.bits));
+    else
+      return _mm256_maskload_pd(from, _mm256_castpd_si256(mask_.bits));
+#else
+    alignas(64) T out[Vec<T>::size] = {};
+    for (Index i = 0; i < count_; ++i) out[i] = from[i];
+    return Vec<T>::load(out);
+#endif
+  }
+  void store(Vec<T> v, T* to) const {
+#ifdef EIGEN_VECTORIZE_AVX512
+    if constexpr (sizeof(T) == 4)
+      _mm512_mask_storeu_ps(to, mask_.bits, v.v);
+    else
+      _mm512_mask_storeu_pd(to, mask_.bits, v.v);
+#elif defined EIGEN_VECTORIZE_AVX2
+    if constexpr (sizeof(T) == 4)
+      _mm256_maskstore_ps(to, _mm256_castps_si256(mask_.bits), v.v);
+    else
+      _mm256_maskstore_pd(to, _mm256_castpd_si256(mask_.bits), v.v);
+#else
+    alignas(64) T in[Vec<T>::size];
+    v.store(in);
+    for (Index i = 0; i < count_; ++i) to[i] = in[i];
+#endif
+  }
+
+ private:
+  Index count_;
+  Mask<T> mask_;
+};
+
 // Calls f(Vec x) -> Vec for every element of x, writing to y (which may be x).
 template <class T, class F>
 void map_packets(Index n, const T* x, T* y, F&& f) {
   constexpr Index w = Vec<T>::size;
   Index i = 0;
   for (; i + w <= n; i += w) f(Vec<T>::load(x + i)).store(y + i);
-  if (i < n) {
-    alignas(64) T in[w] = {};
-    alignas(64) T out[w];
-    for (Index j = 0; j < n - i; ++j) in[j] = x[i + j];
-    f(Vec<T>::load(in)).store(out);
-    for (Index j = 0; j < n - i; ++j) y[i + j] = out[j];
-  }
+  if (i == n) return;
+  const Front<T> rest(n - i);
+  rest.store(f(rest.load(x + i)), y + i);
 }
 
 // The same for two inputs.
@@ -150,14 +252,9 @@ void map_packets(Index n, const T* a, const T* b, T* y, F&& f) {
   constexpr Index w = Vec<T>::size;
   Index i = 0;
   for (; i + w <= n; i += w) f(Vec<T>::load(a + i), Vec<T>::load(b + i)).store(y + i);
-  if (i < n) {
-    alignas(64) T in_a[w] = {};
-    alignas(64) T in_b[w] = {};
-    alignas(64) T out[w];
-    for (Index j = 0; j < n - i; ++j) in_a[j] = a[i + j], in_b[j] = b[i + j];
-    f(Vec<T>::load(in_a), Vec<T>::load(in_b)).store(out);
-    for (Index j = 0; j < n - i; ++j) y[i + j] = out[j];
-  }
+  if (i == n) return;
+  const Front<T> rest(n - i);
+  rest.store(f(rest.load(a + i), rest.load(b + i)), y + i);
 }
 
 }  // namespace lamina

@@ -42,6 +42,7 @@ struct Block {
 template <class T>
 void finish_narrow(const Block<T>& block, int rows, int vectors, const T* sums) {
   constexpr Index w = Vec<T>::size;
+  const Front<T> front(block.last);
   for (int i = 0; i < rows; ++i) {
     const T* start = block.start ? block.start + i * block.start_stride : nullptr;
     T* c = block.c + i * block.c_stride;
@@ -49,13 +50,13 @@ void finish_narrow(const Block<T>& block, int rows, int vectors, const T* sums) 
       const bool whole = j < vectors - 1;
       Vec<T> out = Vec<T>::load(sums);
       if (start) {
-        out = out + (whole ? Vec<T>::load(start) : Vec<T>::load_first(start, block.last));
+        out = out + (whole ? Vec<T>::load(start) : front.load(start));
         start += w;
       }
       if (whole)
         out.store(c);
       else
-        out.store_first(c, block.last);
+        front.store(out, c);
     }
   }
 }
