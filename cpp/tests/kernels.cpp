@@ -1,20 +1,25 @@
-// Every elementwise kernel, by enumeration of the lists: an element's bits do not depend on where
-// in an array it stands (shifts of 0 to 15 elements, lengths of 1 to 67), nor on what lies beside
-// it.
+// Every elementwise and row kernel, by enumeration of the lists: an element's bits do not depend on
+// where in an array it stands (shifts of 0 to 15 elements, lengths of 1 to 67), nor on what lies
+// beside it, and nothing beyond the end is written. With an argument the program prints one SHA-256
+// of all results: the same for instruction sets with the same contract (v3 and v4).
 #include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "check.hpp"
+#include "lamina/base/sha256.hpp"
 #include "lamina/functions/activations.hpp"
 #include "lamina/functions/losses.hpp"
 #include "lamina/functions/optimizers.hpp"
+#include "lamina/nn/ops/dropout_op.hpp"
 
 using namespace lamina;
 
 namespace {
 
 constexpr Index kLength = 67, kShifts = 16;
+
+Sha256 results;
 
 // Inputs on both sides of 0, with exact zeros and large ones among them.
 template <class T>
@@ -36,19 +41,22 @@ bool same(const T* a, const T* b, Index n) {
   return std::memcmp(a, b, sizeof(T) * static_cast<std::size_t>(n)) == 0;
 }
 
-// run(n, a, b, out): a kernel from two arrays to one.
-template <class T, class Run>
-void check_shifts(const char* name, Run run) {
+// run(n, a, b, out) for arrays of 1 to 67 elements, shifted by 0 to 15: out[0 ... n) is what
+// expected(n) points to, and what follows is as it was.
+template <class T, class Run, class Expected>
+void check_everywhere(const char* name, Run run, Expected expected) {
   const auto a = samples<T>(kLength, 0), b = samples<T>(kLength, 100);
-  std::vector<T> alone(kLength);
-  for (Index i = 0; i < kLength; ++i) run(Index{1}, &a[i], &b[i], &alone[i]);
-  std::vector<T> x(kLength + kShifts), y(kLength + kShifts), out(kLength + kShifts);
-  for (Index shift = 0; shift < kShifts; ++shift) {
-    for (Index n = 1; n <= kLength; ++n) {
+  std::vector<T> x(kLength + kShifts), y(kLength + kShifts), out(kLength + kShifts + 1);
+  for (Index n = 1; n <= kLength; ++n) {
+    const T* wanted = expected(n, a.data(), b.data());
+    results.add(wanted, sizeof(T) * static_cast<std::size_t>(n));
+    for (Index shift = 0; shift < kShifts; ++shift) {
       std::copy_n(a.begin(), n, x.begin() + shift);
       std::copy_n(b.begin(), n, y.begin() + shift);
-      run(n, x.data() + shift, y.data() + shift, out.data() + shift);
-      if (same(out.data() + shift, alone.data(), n)) continue;
+      T* to = out.data() + shift;
+      to[n] = T(77);
+      run(n, x.data() + shift, y.data() + shift, to);
+      if (same(to, wanted, n) && to[n] == T(77)) continue;
       std::fprintf(stderr, "%s: %d elements shifted by %d differ\n", name, static_cast<int>(n),
                    static_cast<int>(shift));
       std::exit(1);
@@ -56,13 +64,47 @@ void check_shifts(const char* name, Run run) {
   }
 }
 
+// An elementwise kernel gives what it gives each element alone.
+template <class T, class Run>
+void check_shifts(const char* name, Run run) {
+  std::vector<T> alone(kLength);
+  check_everywhere<T>(name, run, [&](Index n, const T* a, const T* b) {
+    for (Index i = 0; i < n; ++i) run(Index{1}, a + i, b + i, &alone[static_cast<std::size_t>(i)]);
+    return alone.data();
+  });
+}
+
+// A row kernel gives what it gives in the middle of three rows, whose neighbours differ.
+// run(rows, n, a, b, out)
+template <class T, class Run>
+void check_rows(const char* name, Run run) {
+  std::vector<T> three(3 * kLength);
+  check_everywhere<T>(
+      name, [&](Index n, const T* a, const T* b, T* out) { run(Index{1}, n, a, b, out); },
+      [&](Index n, const T* a, const T* b) {
+        auto x = samples<T>(3 * n, 300), y = samples<T>(3 * n, 500);
+        std::copy_n(a, n, x.begin() + n);
+        std::copy_n(b, n, y.begin() + n);
+        run(Index{3}, n, x.data(), y.data(), three.data());
+        return three.data() + n;
+      });
+}
+
 template <class T>
 void check_activations() {
   for (int i = 0; i < Activations::size; ++i) {
     const auto& kernels = activation_kernels<T>(i);
-    if (kernels.row_wise) continue;
     const Choice f = default_choice(Activations::infos(), i);
     const char* name = Activations::infos()[static_cast<std::size_t>(i)].name;
+    if (kernels.row_wise) {
+      check_rows<T>(name, [&](Index rows, Index n, const T* x, const T*, T* y) {
+        kernels.forward(f.parameters.data(), rows, n, x, y);
+      });
+      check_rows<T>(name, [&](Index rows, Index n, const T* y, const T* dy, T* dx) {
+        kernels.backward(f.parameters.data(), rows, n, y, y, dy, dx);
+      });
+      continue;
+    }
     check_shifts<T>(name, [&](Index n, const T* x, const T*, T* y) {
       kernels.forward(f.parameters.data(), 1, n, x, y);
     });
@@ -74,19 +116,98 @@ void check_activations() {
 
 template <class T>
 void check_losses() {
+  const std::vector<double> scale = {0.5, 0.3, 2};
   for (int i = 0; i < Losses::size; ++i) {
     const auto& kernel = loss_kernel<T>(i);
-    if (kernel.row_wise) continue;
-    const Choice loss = default_choice(Losses::infos(), i);
+    Choice loss = default_choice(Losses::infos(), i);
     const char* name = Losses::infos()[static_cast<std::size_t>(i)].name;
     for (const bool fused : {false, true}) {
-      check_shifts<T>(name, [&](Index n, const T* p, const T* y, T* gradient) {
-        std::vector<double> values(static_cast<std::size_t>(n));
-        std::vector<T> scratch(static_cast<std::size_t>(n));
-        kernel.run(loss.parameters.data(), fused, n, 1, p, {y, nullptr}, nullptr, values.data(),
-                   gradient, scratch.data());
-      });
+      if (!kernel.row_wise) {
+        check_shifts<T>(name, [&](Index n, const T* p, const T* y, T* gradient) {
+          std::vector<double> values(static_cast<std::size_t>(n));
+          std::vector<T> scratch(static_cast<std::size_t>(n));
+          kernel.run(loss.parameters.data(), fused, n, 1, p, {y, nullptr}, nullptr, values.data(),
+                     gradient, scratch.data());
+        });
+      }
+      for (const bool labels : {false, true}) {
+        if (labels && !kernel.row_wise) continue;
+        for (const double smoothing : {0.0, 0.1}) {
+          if (loss.parameters.size() > 1) loss.parameters[1] = smoothing;
+          const auto run = [&](Index rows, Index n, const T* p, const T* y, double* values,
+                               T* gradient) {
+            std::vector<T> scratch(static_cast<std::size_t>(rows * n));
+            const auto number = static_cast<std::int32_t>(n / 2);
+            const std::vector<std::int32_t> codes(static_cast<std::size_t>(rows), number);
+            const Target<T> target =
+                labels ? Target<T>{nullptr, codes.data()} : Target<T>{y, nullptr};
+            // One row has the factor that the middle one of three has.
+            kernel.run(loss.parameters.data(), fused, rows, n, p, target,
+                       scale.data() + (rows == 1), values, gradient, scratch.data());
+          };
+          check_rows<T>(name, [&](Index rows, Index n, const T* p, const T* y, T* gradient) {
+            std::vector<double> values(static_cast<std::size_t>(rows));
+            run(rows, n, p, y, values.data(), gradient);
+          });
+          check_rows<T>(name, [&](Index rows, Index n, const T* p, const T* y, T* out) {
+            std::vector<double> values(static_cast<std::size_t>(rows));
+            std::vector<T> gradient(static_cast<std::size_t>(rows * n));
+            run(rows, n, p, y, values.data(), gradient.data());
+            for (Index k = 0; k < rows * n; ++k)
+              out[k] = T(values[static_cast<std::size_t>(k / n)]);
+          });
+        }
+      }
     }
+  }
+}
+
+// Dropout keeps what the generator says element by element, wherever the rows lie.
+template <class T>
+void check_dropout() {
+  constexpr double kRate = 0.3;
+  constexpr std::uint64_t kSeed = 12345678901, kStep = 7;
+  constexpr Index kFirst = 2, kRows = 3;  // the batch's rows 2, 3, 4
+  for (Index n = 1; n <= kLength; ++n) {
+    DropoutOp<T> op(kRate);
+    op.index = 0;
+    op.inputs = {Value{0, n}};
+    op.output = Value{1, n};
+    Buffer<std::byte> state(static_cast<Index>(op.state_bytes(kFirst + kRows)));
+    std::byte* const states[1] = {state.data()};
+    const auto x = samples<T>(kRows * n, 0), g = samples<T>(kRows * n, 100);
+    std::vector<T> y(x.size()), d(x.size());
+    for (Index i = 0; i < kRows * n; ++i) {
+      const auto row = static_cast<std::uint32_t>(kFirst + i / n);
+      const Index j = i % n;
+      const auto block = Philox(kSeed)(
+          Philox::counter(Stream::dropout, 0, kStep, row, static_cast<std::uint32_t>(j / 4)));
+      const bool keep =
+          block[static_cast<std::size_t>(j % 4)] >= static_cast<std::uint32_t>(kRate * 0x1.0p32);
+      const auto at = static_cast<std::size_t>(i);
+      y[at] = keep ? x[at] * T(1 / (1 - kRate)) : T(0);
+      d[at] = x[at] + (keep ? g[at] * T(1 / (1 - kRate)) : T(0));
+    }
+    for (Index shift = 0; shift < kShifts; ++shift) {
+      std::vector<T> in(static_cast<std::size_t>(kRows * n + shift)), gradient = in;
+      std::copy(x.begin(), x.end(), in.begin() + shift);
+      std::copy(g.begin(), g.end(), gradient.begin() + shift);
+      std::vector<T> added = in;
+      const Rows<T> values[2] = {{in.data() + shift, kFirst, n}, {in.data() + shift, kFirst, n}};
+      const Rows<T> gradients[2] = {{added.data() + shift, kFirst, n},
+                                    {gradient.data() + shift, kFirst, n}};
+      Context<T> c;
+      c.values = values;
+      c.gradients = gradients;
+      c.state = states;
+      c.seed = kSeed;
+      c.step = kStep;
+      op.forward(c, {kFirst, kFirst + kRows});
+      CHECK(same(in.data() + shift, y.data(), kRows * n));
+      op.backward(c, {kFirst, kFirst + kRows}, {true});
+      CHECK(same(added.data() + shift, d.data(), kRows * n));
+    }
+    results.add(d.data(), sizeof(T) * d.size());
   }
 }
 
@@ -138,13 +259,16 @@ void check_bad_weights() {
 
 }  // namespace
 
-int main() {
+int main(int arguments, char**) {
   check_activations<float>();
   check_activations<double>();
   check_losses<float>();
   check_losses<double>();
+  check_dropout<float>();
+  check_dropout<double>();
   check_optimizers<float>();
   check_optimizers<double>();
   check_bad_weights();
+  if (arguments > 1) std::printf("%s\n", results.hex().c_str());
   return 0;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lamina/base/math.hpp"
+#include "lamina/base/rows.hpp"
 #include "lamina/functions/info.hpp"
 
 namespace lamina {
@@ -123,21 +124,24 @@ struct Softmax {
 
   template <class T>
   void row_value(Index n, const T* x, T* y) const {
-    T top = x[0];
-    for (Index j = 1; j < n; ++j) top = x[j] > top || x[j] != x[j] ? x[j] : top;
-    map_packets(n, x, y, [top](Vec<T> v) { return exp(v - Vec<T>(top)); });
-    double sum = 0;
-    for (Index j = 0; j < n; ++j) sum += y[j];
-    const T inverse = T(1 / sum);
-    for (Index j = 0; j < n; ++j) y[j] *= inverse;
+    const Vec<T> top(largest(n, x));
+    RowStore<T> store(y);
+    const double sum = sum_row<T>(n, [&](auto part, Index j, Index lane) {
+      const Vec<T> e = exp(part.load(x + j) - top);
+      store.put(part, j, lane, e);
+      return e;
+    });
+    const Vec<T> inverse(T(1 / sum));
+    for_packets<T>(n, [&](auto part, Index j, Index lane) {
+      part.store(store.get(part, j, lane) * inverse, y + j);
+    });
   }
   // dx = y (dy - sum_k dy_k y_k)
   template <class T>
   void row_backward(Index n, const T* y, const T* dy, T* dx) const {
-    double dot = 0;
-    for (Index j = 0; j < n; ++j) dot += static_cast<double>(dy[j]) * y[j];
-    const T shift = T(dot);
-    for (Index j = 0; j < n; ++j) dx[j] = y[j] * (dy[j] - shift);
+    const Vec<T> dot(T(sum_row<T>(
+        n, [&](auto part, Index j, Index) { return part.load(dy + j) * part.load(y + j); })));
+    map_packets(n, y, dy, dx, [dot](Vec<T> v, Vec<T> d) { return v * (d - dot); });
   }
 };
 

@@ -8,31 +8,51 @@ namespace {
 template <class L, class T>
 void run_rows(const L& loss, Index rows, Index n, const T* p, Target<T> y, const double* scale,
               double* values, T* gradient) {
-  for (Index r = 0; r < rows; ++r) {
-    T* d = gradient + r * n;
-    values[r] = loss.row(n, p + r * n, y.at(r, n), d);
-    if (scale) {
-      const T factor = T(scale[r]);
-      for (Index j = 0; j < n; ++j) d[j] *= factor;
+  alignas(64) double factor[kLanes], argument[kLanes];
+  for (Index r = 0; r < rows; r += kLanes) {
+    const Index count = std::min(kLanes, rows - r);
+    for (Index i = 0; i < count; ++i) {
+      const Index at = (r + i) * n;
+      const RowValue v =
+          loss.row(n, p + at, y.at(r + i, n), scale ? scale[r + i] : 1.0, gradient + at);
+      values[r + i] = v.plain, factor[i] = v.factor, argument[i] = v.argument;
     }
+    for_packets<double>(count, [&](auto part, Index i, Index) {
+      const Vec<double> logarithm = log(part.load(argument + i));
+      part.store(fma(part.load(factor + i), logarithm, part.load(values + r + i)), values + r + i);
+    });
   }
 }
 
-// One pass over all elements in registers, then a short one that adds up and scales each row.
+// Rows that fill registers take one pass. Narrow ones are computed as one array, then added up and
+// scaled.
 template <class L, class T>
 void run_elements(const L& loss, Index rows, Index n, const T* p, const T* y, const double* scale,
                   double* values, T* gradient, T* scratch) {
-  map_packets(rows * n, p, y, scratch,
-              [&](Vec<T> a, Vec<T> b) { return loss.element(a, b).value; });
-  map_packets(rows * n, p, y, gradient,
-              [&](Vec<T> a, Vec<T> b) { return loss.element(a, b).derivative; });
   const double mean = 1.0 / static_cast<double>(n);
+  const auto factor = [&](Index r) { return T((scale ? scale[r] : 1.0) * mean); };
+  if (n >= kLanes) {
+    for (Index r = 0; r < rows; ++r) {
+      const Index at = r * n;
+      values[r] = mean * sum_row<T>(n, [&, f = Vec<T>(factor(r))](auto part, Index j, Index) {
+                    const Pair<T> l = loss.element(part.load(p + at + j), part.load(y + at + j));
+                    part.store(l.derivative * f, gradient + at + j);
+                    return l.value;
+                  });
+    }
+    return;
+  }
+  for_packets<T>(rows * n, [&](auto part, Index j, Index) {
+    const Pair<T> l = loss.element(part.load(p + j), part.load(y + j));
+    part.store(l.value, scratch + j);
+    part.store(l.derivative, gradient + j);
+  });
   for (Index r = 0; r < rows; ++r) {
     double sum = 0;
-    const T factor = T((scale ? scale[r] : 1.0) * mean);
-    for (Index j = 0; j < n; ++j) {
-      sum += scratch[r * n + j];
-      gradient[r * n + j] *= factor;
+    const T f = factor(r);
+    for (Index j = r * n; j < (r + 1) * n; ++j) {
+      sum += scratch[j];
+      gradient[j] *= f;
     }
     values[r] = sum * mean;
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lamina/base/math.hpp"
+#include "lamina/base/rows.hpp"
 #include "lamina/functions/info.hpp"
 
 namespace lamina {
@@ -26,6 +27,11 @@ inline constexpr T kProbabilityEpsilon = sizeof(T) == 4 ? T(1e-7) : T(1e-15);
 template <class T>
 struct Pair {
   Vec<T> value, derivative;
+};
+
+// A row's loss is plain + factor ln(argument): logarithms are taken for several rows at once.
+struct RowValue {
+  double plain, factor = 0, argument = 1;
 };
 
 struct MeanSquaredError {
@@ -74,7 +80,11 @@ struct BinaryCrossentropy {
   template <class T>
   Pair<T> element(Vec<T> p, Vec<T> y) const {
     const Vec<T> zero(T(0)), one(T(1));
-    if (logits) return {fma(-p, y, max(p, zero)) + log1p(exp(-abs(p))), sigmoid(p) - y};
+    if (logits) {
+      const Vec<T> e = exp(-abs(p));
+      const Vec<T> sigmoid = select(less(p, zero), e, one) / (one + e);
+      return {fma(-p, y, max(p, zero)) + log1p(e), sigmoid - y};
+    }
     const Vec<T> low(kProbabilityEpsilon<T>), high(T(1) - kProbabilityEpsilon<T>);
     const Vec<T> q = min(max(p, low), high);
     const Vec<T> value = -(y * log(q) + (one - y) * log(one - q));
@@ -99,49 +109,64 @@ struct CategoricalCrossentropy {
   CategoricalCrossentropy(const double* p, bool fused)
       : logits(fused || p[0] != 0), smoothing(p[1]) {}
 
-  // The loss of one row; d (n) receives dl/dp, and is scratch for the exponentials before that.
+  // One row; d (n) receives factor * dl/dp, and holds the exponentials before that.
   template <class T>
-  double row(Index n, const T* p, Target<T> y, T* d) const {
-    const T spread = T(smoothing / static_cast<double>(n)), kept = T(1 - smoothing);
-    const auto target = [&](Index j) {
-      return (y.labels ? (j == *y.labels ? kept : T(0)) : kept * y.values[j]) + spread;
+  RowValue row(Index n, const T* p, Target<T> y, double factor, T* d) const {
+    const double spread = smoothing / static_cast<double>(n), kept = 1 - smoothing;
+    if (!logits) return {from_probabilities<T>(n, p, y, T(spread), T(kept), T(factor), d)};
+    const T top = largest(n, p);
+    const auto below_top = [&](auto part, Index j, Index) {
+      return part.load(p + j) - Vec<T>(top);
     };
-    if (!logits) return from_probabilities(n, p, target, d);
-    T top = p[0];
-    for (Index j = 1; j < n; ++j) top = p[j] > top || p[j] != p[j] ? p[j] : top;
-    map_packets(n, p, d, [top](Vec<T> v) { return exp(v - Vec<T>(top)); });
-    double sum = 0, dot = 0;
-    for (Index j = 0; j < n; ++j) sum += d[j];
-    if (y.labels && smoothing == 0) {
-      dot = static_cast<double>(p[*y.labels] - top);
-      const T inverse = T(1 / sum);
-      for (Index j = 0; j < n; ++j) d[j] *= inverse;
-      d[*y.labels] -= T(1);
-      return lamina::log(sum) - dot;
+    RowStore<T> store(d);
+    const double sum = sum_row<T>(n, [&](auto part, Index j, Index lane) {
+      const Vec<T> e = exp(below_top(part, j, lane));
+      store.put(part, j, lane, e);
+      return e;
+    });
+    if (y.labels) {
+      double dot = kept * static_cast<double>(p[*y.labels] - top);
+      if (spread != 0) dot += spread * sum_row<T>(n, below_top);
+      const Vec<T> share(T(factor / sum)), rest(T(-factor * spread)), one(T(-factor * kept));
+      for_packets<T>(n, [&](auto part, Index j, Index lane) {
+        const Vec<T> g = fma(store.get(part, j, lane), share, rest);
+        part.store(select(is_column<T>(*y.labels - j), g + one, g), d + j);
+      });
+      return {-dot, 1, sum};
     }
-    double mass = 0;  // a soft label's row need not sum to exactly 1
-    for (Index j = 0; j < n; ++j) {
-      const T t = target(j);
-      mass += t;
-      dot += static_cast<double>(t) * (p[j] - top);
-    }
-    const T share = T(mass / sum);
-    for (Index j = 0; j < n; ++j) d[j] = d[j] * share - target(j);
-    return mass * lamina::log(sum) - dot;
+    const auto target = [&, keep = Vec<T>(T(kept)), plus = Vec<T>(T(spread))](auto part, Index j,
+                                                                              Index) {
+      return fma(keep, part.load(y.values + j), plus);
+    };
+    const double mass = sum_row<T>(n, target);  // a soft label's row need not sum to exactly 1
+    const double dot = sum_row<T>(n, [&](auto part, Index j, Index lane) {
+      return target(part, j, lane) * below_top(part, j, lane);
+    });
+    const Vec<T> share(T(factor * mass / sum)), minus(T(-factor));
+    for_packets<T>(n, [&](auto part, Index j, Index lane) {
+      part.store(fma(target(part, j, lane), minus, store.get(part, j, lane) * share), d + j);
+    });
+    return {-dot, mass, sum};
   }
 
  private:
-  template <class T, class F>
-  double from_probabilities(Index n, const T* p, const F& target, T* d) const {
-    const T low = kProbabilityEpsilon<T>, high = T(1) - low;
-    double loss = 0;
-    for (Index j = 0; j < n; ++j) {
-      const T q = p[j] < low ? low : p[j] > high ? high : p[j];
-      const T t = target(j);
-      if (t != 0) loss -= static_cast<double>(t) * lamina::log(static_cast<double>(q));
-      d[j] = q == p[j] ? -t / q : T(0);
-    }
-    return loss;
+  // Which element of a register is number `at`, if any.
+  template <class T>
+  static Mask<T> is_column(Index at) {
+    return equal(Vec<T>::load(kCounting<T>.data()), Vec<T>(T(at)));
+  }
+
+  template <class T>
+  double from_probabilities(Index n, const T* p, Target<T> y, Vec<T> spread, Vec<T> kept,
+                            Vec<T> factor, T* d) const {
+    const Vec<T> low(kProbabilityEpsilon<T>), high(T(1) - kProbabilityEpsilon<T>), zero(T(0));
+    return -sum_row<T>(n, [&](auto part, Index j, Index) {
+      const Vec<T> share = y.labels ? select(is_column<T>(*y.labels - j), kept, zero)
+                                    : kept * part.load(y.values + j);
+      const Vec<T> x = part.load(p + j), t = share + spread, q = min(max(x, low), high);
+      part.store(select(equal(q, x), -factor * t / q, zero), d + j);
+      return select(equal(t, zero), zero, t * log(q));
+    });
   }
 };
 
