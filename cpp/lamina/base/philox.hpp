@@ -31,6 +31,12 @@ class Philox {
     return counter;
   }
 
+  // The same for kMany counters at once, in registers: word w of counter i is counters[w][i].
+  static constexpr int kMany = 16;
+  using Many = std::array<std::array<std::uint32_t, kMany>, 4>;
+
+  void operator()(Many& counters) const;
+
   // The counter's words: unit/4, row (position in batch), step, and stream with the op's index.
   static Block counter(Stream stream, std::uint32_t op, std::uint32_t step, std::uint32_t row,
                        std::uint32_t unit) {

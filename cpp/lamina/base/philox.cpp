@@ -1,0 +1,69 @@
+#include "lamina/base/philox.hpp"
+
+#if defined __AVX2__
+#include <immintrin.h>
+#endif
+
+namespace lamina {
+
+#ifdef __GNUC__
+namespace {
+
+// 32-bit words in 64-bit lanes: what then stands in the upper halves is never read.
+#if defined __AVX512F__
+constexpr std::size_t kBytes = 64;
+#elif defined __AVX2__
+constexpr std::size_t kBytes = 32;
+#else
+constexpr std::size_t kBytes = 16;
+#endif
+typedef std::uint64_t Lanes __attribute__((vector_size(kBytes)));
+
+// The 64-bit products of the lower halves. (g++ 12 does not find the instruction by itself.)
+Lanes multiply(Lanes a, Lanes b) {
+#if defined __AVX512F__
+  return (Lanes)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined __AVX2__
+  return (Lanes)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#else
+  return (a & 0xFFFFFFFFull) * (b & 0xFFFFFFFFull);
+#endif
+}
+
+}  // namespace
+
+void Philox::operator()(Many& counters) const {
+  constexpr std::size_t width = kBytes / 8, parts = kMany / width;
+  Lanes c[4][parts];
+  for (std::size_t w = 0; w < 4; ++w)
+    for (std::size_t i = 0; i < kMany; ++i) c[w][i / width][i % width] = counters[w][i];
+  std::uint32_t k0 = key_[0], k1 = key_[1];
+  for (int round = 0; round < 10; ++round) {
+    for (std::size_t p = 0; p < parts; ++p) {
+      const Lanes a = multiply(c[0][p], Lanes{} + 0xD2511F53ull);
+      const Lanes b = multiply(c[2][p], Lanes{} + 0xCD9E8D57ull);
+      c[0][p] = (b >> 32) ^ c[1][p] ^ std::uint64_t{k0};
+      c[1][p] = b;
+      c[2][p] = (a >> 32) ^ c[3][p] ^ std::uint64_t{k1};
+      c[3][p] = a;
+    }
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  for (std::size_t w = 0; w < 4; ++w)
+    for (std::size_t i = 0; i < kMany; ++i)
+      counters[w][i] = static_cast<std::uint32_t>(c[w][i / width][i % width]);
+}
+
+#else
+
+void Philox::operator()(Many& counters) const {
+  for (std::size_t i = 0; i < kMany; ++i) {
+    const Block block = (*this)({counters[0][i], counters[1][i], counters[2][i], counters[3][i]});
+    for (std::size_t w = 0; w < 4; ++w) counters[w][i] = block[w];
+  }
+}
+
+#endif
+
+}  // namespace lamina
