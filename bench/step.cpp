@@ -53,17 +53,17 @@ double flops(const Case& c) {
 }
 
 double epoch_seconds(const Case& c, int threads, const Scheduling& scheduling) {
-  std::vector<float> x(static_cast<std::size_t>(c.rows * c.widths[0])),
-      y(static_cast<std::size_t>(c.rows));
+  // On large pages, as NumPy allocates its arrays.
+  Buffer<float> x(c.rows * c.widths[0]), y(c.rows);
   const Philox random(1);
-  for (std::size_t i = 0; i < x.size(); i += 4) {
+  for (Index i = 0; i < x.size(); i += 4) {
     const auto block =
         random({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i >> 32), 0, 0});
-    for (std::size_t k = 0; k < 4 && i + k < x.size(); ++k)
-      x[i + k] = static_cast<float>(block[k]) * 0x1.0p-31f - 1.0f;
+    for (Index k = 0; k < 4 && i + k < x.size(); ++k)
+      x[i + k] = static_cast<float>(block[static_cast<std::size_t>(k)]) * 0x1.0p-31f - 1.0f;
   }
-  for (std::size_t r = 0; r < y.size(); ++r)
-    y[r] = c.classes ? static_cast<float>(static_cast<Index>(r) % c.widths.back()) : x[r];
+  for (Index r = 0; r < y.size(); ++r)
+    y[r] = c.classes ? static_cast<float>(r % c.widths.back()) : x[r];
   std::shared_ptr<Model> model = Model::create(spec(c));
   auto trainer = Trainer::create(model, std::make_shared<Optimizer>(Json("adam")),
                                  Json(c.classes ? "cce" : "mse"), Json::array(), 0, {});

@@ -129,8 +129,8 @@ class Model:
         """Return the outputs for some rows.
 
         A row's bits depend neither on the rows beside it nor on `batch_size` or `num_threads`:
-        ``predict(X)[i]`` equals ``predict(X[i : i + 1])[0]``. Several threads may call it at once, also during a fit: it then uses the
-        weights of the last completed epoch.
+        ``predict(X)[i]`` equals ``predict(X[i : i + 1])[0]``. Several threads may call it at once,
+        also during a fit: it then uses the weights of the last completed epoch.
 
         Parameters
         ----------

@@ -8,6 +8,7 @@
 
 #include "lamina/base/error.hpp"
 #include "lamina/base/prefetch.hpp"
+#include "lamina/base/simd.hpp"
 
 namespace lamina {
 
@@ -66,9 +67,14 @@ S read(const std::byte* p, bool swapped) {
 
 template <class S, class T>
 void copy_row(const std::byte* p, Index n, Index stride, bool swapped, T* out) {
-  if constexpr (std::is_same_v<S, T>) {
+  if constexpr (std::is_same_v<S, T> && std::is_floating_point_v<T>) {
     if (stride == sizeof(T) && !swapped) {
-      std::memcpy(out, p, static_cast<std::size_t>(n) * sizeof(T));
+      // In registers here: a call for each short row would cost as much as the copy.
+      constexpr Index w = Vec<T>::size;
+      Index j = 0;
+      if (reinterpret_cast<std::uintptr_t>(p) % alignof(T) == 0)
+        for (; j + w <= n; j += w) Vec<T>::load(reinterpret_cast<const T*>(p) + j).store(out + j);
+      std::memcpy(out + j, p + j * stride, static_cast<std::size_t>(n - j) * sizeof(T));
       return;
     }
   }
@@ -125,21 +131,20 @@ struct Selection {
   Index source(Index r) const { return index ? index[r] : first + r; }
 };
 
-// Copies rows [begin, end) of a selection into out, one after another, converting. Rows that come
-// later are asked for on the way: the selection may jump about in more memory than any cache holds.
+// Copies rows [begin, end) of a selection into out, one after another, converting. Rows a few
+// places ahead are asked for: the selection may jump about in more memory than any cache holds.
 template <class T>
 void gather_rows(const ArrayView& view, const Selection& selection, Index begin, Index end,
                  T* out) {
-  constexpr Index kAheadBytes = 8192;
+  constexpr Index kAheadBytes = 2048;
   const auto* data = static_cast<const std::byte*>(view.data);
   const Index n = view.columns, stride = view.column_stride;
   const bool swapped = view.swapped;
   detail::with_scalar(view.dtype, [&]<class S>(S) {
     const Index bytes = stride * (n - 1) + static_cast<Index>(sizeof(S));
     const Index ahead = selection.index && bytes > 0 ? 1 + kAheadBytes / (bytes + 64) : 0;
-    const Index last = selection.rows + selection.following;
     for (Index r = begin; r < end; ++r, out += n) {
-      if (ahead > 0 && r + ahead < last)
+      if (ahead > 0 && r + ahead < end)
         prefetch_bytes(data + selection.source(r + ahead) * view.row_stride, bytes);
       const std::byte* p = data + selection.source(r) * view.row_stride;
       if constexpr (std::is_same_v<S, detail::Half>) {
@@ -152,6 +157,35 @@ void gather_rows(const ArrayView& view, const Selection& selection, Index begin,
     }
   });
 }
+
+// The rows that the next step will gather, asked for a few lines at a time while this one computes:
+// all at once they would wait for each other.
+class RowsAhead {
+ public:
+  RowsAhead() = default;
+  // Rows [begin, end) of a selection, of which it knows rows + following.
+  RowsAhead(const ArrayView& view, const Selection& selection, Index begin, Index end)
+      : data_(static_cast<const char*>(view.data)),
+        index_(selection.index),
+        row_stride_(view.row_stride),
+        bytes_(std::max<Index>(1, view.column_stride * view.columns)),
+        row_(begin),
+        end_(selection.index ? std::min(end, selection.rows + selection.following) : begin) {}
+
+  void go_on() {
+    for (int line = 0; line < kLines && row_ < end_; ++line) {
+      prefetch_line(data_ + index_[row_] * row_stride_ + at_);
+      at_ += 64;
+      if (at_ >= bytes_) at_ = 0, ++row_;
+    }
+  }
+
+ private:
+  static constexpr int kLines = 8;
+  const char* data_ = nullptr;
+  const std::int64_t* index_ = nullptr;
+  Index row_stride_ = 0, bytes_ = 1, row_ = 0, end_ = 0, at_ = 0;
+};
 
 // Copies row `row` of the view into out[0..columns), converting.
 template <class T>

@@ -251,6 +251,7 @@ class Run {
     block.last = cols - (vectors - 1) * w;
     start_from(block, first, j0 + j, k0);
     block.soon = soon(block);
+    scratch_.rows.go_on();
     kernel_of_block(block);
   }
 

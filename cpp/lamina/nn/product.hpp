@@ -8,6 +8,7 @@
 
 #include <array>
 
+#include "lamina/base/array.hpp"
 #include "lamina/base/buffer.hpp"
 #include "lamina/base/prefetch.hpp"
 
@@ -51,7 +52,8 @@ struct Product {
 template <class T>
 struct ProductScratch {
   Buffer<T> a, b, c;
-  std::array<Prefetch, 4> soon;  // what whoever called needs next; used up by the next product
+  std::array<Prefetch, 4> soon;  // what whoever called needs next; used up by the next products
+  RowsAhead rows;                // likewise
   ProductImplementation implementation = ProductImplementation::lamina;
 };
 

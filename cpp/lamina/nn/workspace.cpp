@@ -99,6 +99,8 @@ void Workspace<T>::gather(Space& space, Range rows) {
     const Index width = port.value.width;
     T* x = space.values[static_cast<std::size_t>(port.value.id)].row(rows.begin);
     gather_rows(view, rows_, rows.begin, real, x);
+    if (rows_.following > 0)
+      space.scratch.rows = RowsAhead(view, rows_, rows_.rows + rows.begin, rows_.rows + rows.end);
     std::fill_n(x + (real - rows.begin) * width, (rows.end - real) * width, T(0));
     if (!view.streamed || space.bad_row >= 0) continue;
     for (Index r = rows.begin; r < real && space.bad_row < 0; ++r, x += width) {

@@ -26,10 +26,8 @@ PlanOptions plan_options(const Objective& objective, const Scheduling& schedulin
 
 }  // namespace
 
-bool Monitor::keep_going() {
-  if (!tick) return true;
-  const auto now = Clock::now();
-  if (now < next_) return true;
+bool Monitor::keep_going(Clock::time_point now) {
+  if (!tick || now < next_) return true;
   const bool go_on = tick();
   next_ = Clock::now() + std::chrono::milliseconds(50);
   return go_on;
@@ -101,17 +99,19 @@ bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& moni
   for (std::size_t s = 0; s < plan_.stages.size(); ++s) {
     const Stage& stage = plan_.stages[s];
     const Index padded = space_.padded_rows();
-    // A stage that took long last time is cut into parts, with a tick between them.
+    // A stage that took long last time is cut into parts, with a tick between them. Short ones, of
+    // which there are many, are not timed.
+    const bool timed = stage_seconds_[s] > kLongStage / 8;
     const auto parts =
         std::min<Index>(padded / kRowStep, 1 + static_cast<Index>(stage_seconds_[s] / kLongStage));
-    const auto start = Clock::now();
+    const auto start = timed ? Clock::now() : Clock::time_point();
     for (Index i = 0; i < parts; ++i) {
       if (!monitor.keep_going()) return false;
       const Index chunks = padded / kRowStep;
       space_.run_stage(stage, {chunks * i / parts * kRowStep, chunks * (i + 1) / parts * kRowStep},
                        threads_, loss);
     }
-    stage_seconds_[s] = std::chrono::duration<double>(Clock::now() - start).count();
+    if (timed) stage_seconds_[s] = std::chrono::duration<double>(Clock::now() - start).count();
     if (stage.finish == Finish::loss) {
       const Rows<T>& gradient = space_.gradients(0, p);
       loss_.run_custom(batch, data, space_.values(0, p).row(0), scale_.data(),
@@ -138,6 +138,7 @@ bool StepRunner<T>::for_tiles(Task&& task) {
 template <class T>
 StepResult StepRunner<T>::run(const Batch& batch, const Data& data, Optimizer* optimizer,
                               const StepOptions& options, Monitor& monitor) {
+  if (!chooser_.chooses()) return step(batch, data, optimizer, options, monitor);
   if (const int threads = chooser_.next(); threads != threads_) share_tiles(threads);
   const auto start = Clock::now();
   const StepResult result = step(batch, data, optimizer, options, monitor);

@@ -16,11 +16,13 @@ struct Monitor {
   std::function<bool()> tick;                                     // false: stop
   std::function<bool(std::uint64_t step, const Sums&)> on_batch;  // after each step; false: stop
 
+  using Clock = std::chrono::steady_clock;
   // Calls tick at most every 50 ms.
-  bool keep_going();
+  bool keep_going() { return !tick || keep_going(Clock::now()); }
+  bool keep_going(Clock::time_point now);
 
  private:
-  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
+  Clock::time_point next_ = Clock::now();
 };
 
 // How work is cut and shared. It never changes bits; tests force odd values. 0: what is best.

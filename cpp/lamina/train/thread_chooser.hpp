@@ -12,11 +12,12 @@ class ThreadChooser {
   // exact: always all of them.
   explicit ThreadChooser(int most, bool exact) : most_(most), exact_(exact) {}
 
+  bool chooses() const { return most_ > 1 && !exact_; }
   int next() const { return !exact_ && alone() ? 1 : most_; }
 
   // Tells how long the step on next() threads took.
   void took(double seconds) {
-    if (most_ == 1 || exact_) return;
+    if (!chooses()) return;
     if (measured_ < kProbe) {  // the first steps, on one thread: what it takes alone
       // The first one warms caches and is not counted.
       if (measured_++ == 1)

@@ -114,18 +114,25 @@ void TrainerOf<T>::draw_order() {
   order_.resize(static_cast<std::size_t>(n));
   for (Index i = 0; i < n; ++i) order_[static_cast<std::size_t>(i)] = data_.source(i);
   const Philox random(state.seed);
-  Philox::Block block{};
-  for (Index i = n - 1; i > 0; --i) {
-    const Index draw = n - 1 - i;
-    if (draw % 2 == 0)
-      block = random(Philox::counter(Stream::shuffle, 0, static_cast<std::uint32_t>(state.epoch),
-                                     static_cast<std::uint32_t>(draw >> 33),
-                                     static_cast<std::uint32_t>(draw / 2)));
-    const auto at = static_cast<std::size_t>(draw % 2 * 2);
-    const std::uint64_t word = (static_cast<std::uint64_t>(block[at]) << 32) | block[at + 1];
-    // The high word of the product lies in 0 ... i; with 2^40 rows its bias is below 2^-24.
-    std::swap(order_[static_cast<std::size_t>(i)],
-              order_[multiply_high(word, static_cast<std::uint64_t>(i + 1))]);
+  constexpr Index kDraws = 2 * static_cast<Index>(Philox::kMany);
+  Philox::Many words;
+  for (Index draw = 0; draw < n - 1; draw += kDraws) {
+    for (std::size_t k = 0; k < Philox::kMany; ++k) {
+      const auto block = static_cast<std::uint64_t>(draw / 2) + k;
+      const Philox::Block counter = Philox::counter(
+          Stream::shuffle, 0, static_cast<std::uint32_t>(state.epoch),
+          static_cast<std::uint32_t>(block >> 32), static_cast<std::uint32_t>(block));
+      for (std::size_t w = 0; w < 4; ++w) words[w][k] = counter[w];
+    }
+    random(words);
+    for (Index d = 0; d < std::min(kDraws, n - 1 - draw); ++d) {
+      const Index i = n - 1 - draw - d;
+      const auto k = static_cast<std::size_t>(d / 2), w = static_cast<std::size_t>(d % 2 * 2);
+      const std::uint64_t word = (static_cast<std::uint64_t>(words[w][k]) << 32) | words[w + 1][k];
+      // The high word of the product lies in 0 ... i; with 2^40 rows its bias is below 2^-24.
+      std::swap(order_[static_cast<std::size_t>(i)],
+                order_[multiply_high(word, static_cast<std::uint64_t>(i + 1))]);
+    }
   }
   order_epoch_ = state.epoch;
 }
@@ -286,13 +293,14 @@ void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, 
   {
     const typename ModelOf<T>::Reading reading(net_);
     e.space.begin(reading.weights(), batch, false, state.seed, 0);
-    run_inference(e.space, e.plan, batch.rows, e.space.block(), threads, tick, [&](int thread, Range rows) {
-      const T* p = e.space.values(thread, e.plan.output).row(rows.begin);
-      if (objective_.custom)
-        std::copy_n(p, rows.size() * width, e.predictions.data() + rows.begin * width);
-      else
-        e.runner.run(thread, rows, batch, data, p, nullptr, nullptr);
-    });
+    run_inference(
+        e.space, e.plan, batch.rows, e.space.block(), threads, tick, [&](int thread, Range rows) {
+          const T* p = e.space.values(thread, e.plan.output).row(rows.begin);
+          if (objective_.custom)
+            std::copy_n(p, rows.size() * width, e.predictions.data() + rows.begin * width);
+          else
+            e.runner.run(thread, rows, batch, data, p, nullptr, nullptr);
+        });
   }  // no fit waits for a loss outside the core
   const Index bad = e.space.bad_row();
   require(bad < 0, "X: row ", bad, " holds NaN or infinity");
