@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from tqdm.auto import tqdm
-
 __all__ = ["Progress"]
 
 
@@ -45,6 +43,8 @@ class Progress:
     def __enter__(self) -> Progress:
         """Open the bar."""
         if self._show_bar:
+            from tqdm.auto import tqdm  # here, since importing it takes as long as all of Lamina
+
             self._bar = tqdm(
                 total=self._epochs * self._rows,
                 unit=" rows",

@@ -156,22 +156,6 @@ Vec<T> split_exponent(Vec<T> a, Vec<T>& exponent) {
 #endif
 }
 
-// to(j, i) = from(i, j) for a square as wide as a register.
-template <class T>
-void transpose_square(const T* from, Index from_stride, T* to, Index to_stride) {
-  using Packet = typename Vec<T>::Packet;
-  constexpr Index w = Vec<T>::size;
-  if constexpr (w == 1) {
-    *to = *from;
-  } else {
-    Eigen::internal::PacketBlock<Packet, w> block;
-    for (Index i = 0; i < w; ++i)
-      block.packet[i] = Eigen::internal::ploadu<Packet>(from + i * from_stride);
-    Eigen::internal::ptranspose(block);
-    for (Index i = 0; i < w; ++i) Eigen::internal::pstoreu(to + i * to_stride, block.packet[i]);
-  }
-}
-
 // A register as a part of an array: all of it, or its first elements. What lies beyond those is
 // read as 0 and never written.
 template <class T>
@@ -234,6 +218,27 @@ class Front {
   Index count_;
   Mask<T> mask_;
 };
+
+// to(j, i) = from(i, j) for up to a register's length of rows and of columns; what rows are missing
+// is 0.
+template <class T>
+void transpose(const T* from, Index from_stride, Index rows, Index cols, T* to, Index to_stride) {
+  using Packet = typename Vec<T>::Packet;
+  constexpr Index w = Vec<T>::size;
+  if constexpr (w == 1) {
+    *to = rows > 0 ? *from : T(0);
+  } else {
+    Eigen::internal::PacketBlock<Packet, w> block;
+    const Front<T> front(cols);
+    for (Index i = 0; i < w; ++i, from += from_stride)
+      block.packet[i] = (i >= rows  ? Vec<T>(T(0))
+                         : cols < w ? front.load(from)
+                                    : Vec<T>::load(from))
+                            .v;
+    Eigen::internal::ptranspose(block);
+    for (Index i = 0; i < cols; ++i) Eigen::internal::pstoreu(to + i * to_stride, block.packet[i]);
+  }
+}
 
 // Calls f(Vec x) -> Vec for every element of x, writing to y (which may be x).
 template <class T, class F>

@@ -81,17 +81,10 @@ void pack_rows(Index rows, Index cols, const T* from, Index stride, Index distan
 template <class T>
 void pack_transposed(Index depth, Index cols, const T* from, Index stride, T* to) {
   constexpr Index w = Vec<T>::size;
-  for (Index v = 0; v < kBlockVectors; ++v) {
-    const Index n = std::clamp<Index>(cols - v * w, 0, w);
-    const T* rows = from + v * w * stride;
-    T* out = to + v * w;
-    Index k = 0;
-    if (n == w)
-      for (; k + w <= depth; k += w)
-        transpose_square(rows + k, stride, out + k * kPanel<T>, kPanel<T>);
-    for (; k < depth; ++k)
-      for (Index j = 0; j < w; ++j) out[k * kPanel<T> + j] = j < n ? rows[j * stride + k] : T(0);
-  }
+  for (Index v = 0; v < kPanel<T>; v += w)
+    for (Index k = 0; k < depth; k += w)
+      transpose(from + v * stride + k, stride, std::clamp<Index>(cols - v, 0, w),
+                std::min(w, depth - k), to + k * kPanel<T> + v, kPanel<T>);
 }
 
 // Rows of A a multiple of some kilobytes apart share a few places in the first-level cache.
