@@ -43,8 +43,7 @@ double sin_pi(double t) { return cos_pi(t - 0.5); }
 
 double power(double base, std::uint64_t n) {
   double out = 1;
-  for (; n > 0; n >>= 1, base *= base)
-    if (n & 1) out *= base;
+  for (; n > 0; n >>= 1, base *= base) out *= (n & 1) != 0 ? base : 1.0;  // no branch to mispredict
   return out;
 }
 
