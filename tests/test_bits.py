@@ -1,4 +1,7 @@
-"""The same bits for any number of threads, layout of input, interruption, company in a batch."""
+"""The same bits for any number of threads, type of input, interruption, and whoever looks on.
+
+test_same_bits.py forces the schedule, and varies models, layouts and the company in a batch.
+"""
 
 import numpy as np
 import pytest
@@ -98,40 +101,6 @@ def test_any_number_of_threads(dtype, optimizer):
     assert all(np.array_equal(p, predictions[0]) for p in predictions)
 
 
-def layouts(x):
-    """The same numbers, differently in memory."""
-    fortran = np.asfortranarray(x)
-    wide = np.zeros((2 * ROWS, 3 * COLUMNS), x.dtype)
-    wide[::2, ::3] = x
-    backwards = x[::-1].copy()[::-1]
-    read_only = x.copy()
-    read_only.flags.writeable = False
-    unaligned = (
-        np.frombuffer(b"\0" + x.tobytes(), dtype=np.uint8)[1:].view(x.dtype).reshape(x.shape)
-    )
-    return {
-        "fortran": fortran,
-        "strided": wide[::2, ::3],
-        "negative strides": backwards,
-        "read-only": read_only,
-        "unaligned": unaligned,
-        "float64": x.astype(np.float64),
-        "big-endian": x.astype(">f4"),
-        "big-endian float64": x.astype(">f8"),
-        "list": x.tolist(),
-    }
-
-
-@pytest.mark.parametrize("layout", layouts(np.zeros((ROWS, COLUMNS), np.float32)))
-def test_any_layout_of_the_input(layout):
-    x, y = make_data()
-    same = layouts(x)[layout]
-    expected, _ = fitted(x, y, epochs=1)
-    got, _ = fitted(same, y, epochs=1)
-    assert got.fingerprint() == expected.fingerprint()
-    assert np.array_equal(got.predict(same), expected.predict(x))
-
-
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64", "bool", "float16"])
 def test_any_numeric_dtype(dtype):
     x, y = make_data()
@@ -229,19 +198,6 @@ def test_a_loop_of_gradients_and_steps_is_a_fit(optimizer):
     assert model.fingerprint() == expected.fingerprint()
 
 
-def test_a_prediction_does_not_depend_on_its_company():
-    """Row blocks of 16, the unit of today's product; single rows follow with our own product."""
-    x, y = make_data()
-    model, _ = fitted(x, y, epochs=1)
-    whole = model.predict(x)
-    for start in range(0, ROWS - 15, 16):
-        assert np.array_equal(model.predict(x[start : start + 16]), whole[start : start + 16])
-    for size in (16, 48, 256, ROWS, 10 * ROWS):
-        assert np.array_equal(model.predict(x, batch_size=size), whole)
-    order = np.random.default_rng(1).permutation(ROWS // 16 * 16)
-    assert np.array_equal(model.predict(x[order]), whole[order])
-
-
 def test_looking_on_changes_nothing():
     """Validation, metrics, a bar and an evaluation between two fits read; they do not touch."""
     x, y = make_data()
@@ -279,30 +235,3 @@ def test_reset_begins_anew():
     history = trainer.fit(x, y, epochs=2, batch_size=BATCH, verbose=0)
     assert list(history.epoch) == [0, 1]
     assert model.fingerprint() == first
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_blocks_and_tiles_do_not_change_bits(seed, monkeypatch):
-    """Row blocks and tiles are scheduling: any size, on any number of threads."""
-    draw = np.random.default_rng(seed)
-    x = draw.normal(size=(300, 37))
-    y = draw.integers(0, 5, 300)
-
-    def trained(scheduling, threads):
-        monkeypatch.setattr(lm.Trainer, "_scheduling", scheduling)
-        layers = [
-            lm.Input(37),
-            lm.Dense(100, activation="relu"),
-            lm.Dropout(0.2),
-            lm.Dense(51, activation="tanh"),
-            lm.Dense(5, activation="softmax"),
-        ]
-        model = lm.Model(layers, seed=seed)
-        trainer = lm.Trainer(model, loss="cce", num_threads=threads)
-        trainer.fit(x, y, epochs=2, batch_size=int(70 + seed), verbose=0)
-        return model.fingerprint()
-
-    plain = trained((0, 0, False), 1)
-    for threads in (1, 2, 3, 4, 7):
-        scheduling = (16 * int(draw.integers(1, 8)), int(draw.integers(1, 5000)), True)
-        assert trained(scheduling, threads) == plain, (scheduling, threads)
