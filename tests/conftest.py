@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"  # subprocesses inherit it
@@ -9,3 +10,9 @@ os.environ["MPLBACKEND"] = "Agg"  # subprocesses inherit it
 settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("nightly", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def build_folder(tmp_path_factory):
+    """Where tests build the C++ side: one folder, so that what one has compiled serves the next."""
+    return tmp_path_factory.mktemp("build")

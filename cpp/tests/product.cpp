@@ -21,6 +21,16 @@ Buffer<T> filled(Index n, double phase) {
   return out;
 }
 
+// Levels without the instruction (v2; generic on x86-64) round twice.
+template <class T>
+T multiply_add(T a, T b, T c) {
+#if defined(__x86_64__) && !defined(__FMA__)
+  return a * b + c;
+#else
+  return std::fma(a, b, c);
+#endif
+}
+
 // What the contract says, in the plainest words.
 template <class T>
 T chain(const Product<T>& p, T start, Index i, Index j) {
@@ -30,8 +40,8 @@ T chain(const Product<T>& p, T start, Index i, Index j) {
   for (Index k0 = 0; k0 < p.depth; k0 += kChunk) {
     T sum = 0;
     for (Index k = k0; k < std::min(p.depth, k0 + kChunk); ++k)
-      sum = std::fma(p.a.data[a_columns ? k * p.a.stride + i : i * p.a.stride + k],
-                     p.b.data[b_transposed ? j * p.b.stride + k : k * p.b.stride + j], sum);
+      sum = multiply_add(p.a.data[a_columns ? k * p.a.stride + i : i * p.a.stride + k],
+                         p.b.data[b_transposed ? j * p.b.stride + k : k * p.b.stride + j], sum);
     out = k0 == 0 && !p.add && !p.bias ? sum : out + sum;
   }
   return out;

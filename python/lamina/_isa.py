@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["core", "level"]
 
 _LEVELS = ("v4", "v3", "v2", "generic")  # best first
-_NEEDS = {
+_NEEDS = {  # cpp/host_level.cpp asks the CPU for the same
     "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
-    "v3": {"avx2", "fma", "bmi1", "bmi2"},
+    "v3": {"avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe"},
     "v2": {"sse4_2", "ssse3", "popcnt"},
 }
 _NEEDS["v3"] |= _NEEDS["v2"]
@@ -32,9 +32,9 @@ def _cpu_flags() -> set[str]:
         if sys.platform == "darwin":
             import subprocess
 
-            keys = ["machdep.cpu.features", "machdep.cpu.leaf7_features"]
+            keys = [f"machdep.cpu.{kind}features" for kind in ("", "leaf7_", "ext")]
             text = subprocess.run(["sysctl", "-n", *keys], capture_output=True, text=True).stdout
-            return set(text.lower().replace("sse4.2", "sse4_2").split())
+            return set(text.lower().replace("sse4.2", "sse4_2").replace("lzcnt", "abm").split())
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
             return next((set(line.split()) for line in lines if line.startswith("flags")), set())
     except OSError:
