@@ -2,10 +2,12 @@
 // The core throws; it never prints and never aborts.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
-#include <sstream>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lamina {
@@ -22,22 +24,47 @@ struct FileError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A part of a message. Messages are put together out of line: there are many, in code that is hot.
+class Part {
+ public:
+  Part(std::string_view text) : kind_(Kind::text), text_(text) {}
+  Part(const std::string& text) : Part(std::string_view(text)) {}
+  Part(const char* text) : Part(std::string_view(text)) {}
+  Part(char one) : kind_(Kind::letter), letter_(one) {}
+  Part(std::signed_integral auto n) : kind_(Kind::whole), whole_(n) {}
+  Part(std::unsigned_integral auto n) : kind_(Kind::natural), natural_(n) {}
+  Part(double x) : kind_(Kind::real), real_(x) {}
+  void add_to(std::string& message) const;
+
+ private:
+  enum class Kind { text, letter, whole, natural, real } kind_;
+  union {
+    std::string_view text_;
+    char letter_;
+    std::int64_t whole_;
+    std::uint64_t natural_;
+    double real_;
+  };
+};
+
+std::string concat_parts(std::initializer_list<Part> parts);
+[[noreturn]] void fail_with(std::initializer_list<Part> parts);
+
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  return concat_parts({Part(parts)...});
 }
 
 // A bad argument. Python: ValueError.
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
-  throw std::invalid_argument(concat(parts...));
+  fail_with({Part(parts)...});
 }
 
 template <class... Parts>
 void require(bool condition, const Parts&... parts) {
-  if (!condition) fail(parts...);
+  if (!condition) [[unlikely]]
+    fail(parts...);
 }
 
 inline std::string join(const std::vector<std::string>& words,
