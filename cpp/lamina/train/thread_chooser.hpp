@@ -33,8 +33,8 @@ class ThreadChooser {
       return;
     }
     sum_ += seconds;
-    if (++steps_ < kWindow) return;
-    const bool slower = sum_ > single_ * kWindow;
+    const bool slower = sum_ > single_ * kWindow;  // need not wait for the rest
+    if (++steps_ < kWindow && !slower) return;
     steps_ = 0, sum_ = 0;
     pause_ = slower ? std::min(kLongestPause, 2 * pause_) : kShortestPause;
     if (slower) wait_ = pause_;
