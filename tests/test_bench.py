@@ -93,6 +93,17 @@ def test_inference_writes_what_it_measured(tmp_path: Path) -> None:
         assert min(result["call_us"]) > 0
 
 
+def test_threads_compares_a_busy_machine_with_an_idle_one(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    few = ["--cases", "A", "--rows-scale", "0.01", "--rounds", "2", "--seconds", "0"]
+    done = run("threads.py", "--peers", "none", "--threads", "1", *few, "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    (record,) = json.loads(file.read_text())["cases"]
+    assert (record["contestant"], record["threads"]) == ("lamina", 1)
+    assert len(record["idle_ms"]) == len(record["busy_ms"]) == 2
+    assert record["worst_over_one_thread"] >= record["busy_over_one_thread"] > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

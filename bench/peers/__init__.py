@@ -32,6 +32,7 @@ class ContestantClass(Protocol):
 
 _WHERE = {
     "lamina": ("peers.use_lamina", "Lamina"),
+    "lamina-beside-torch": ("peers.use_lamina_beside", "LaminaBesideTorch"),
     "sklearn": ("peers.use_sklearn", "ScikitLearn"),
     "torch": ("peers.use_torch", "TorchSliced"),
     "torch-dataloader": ("peers.use_torch", "TorchDataLoader"),
@@ -41,6 +42,7 @@ _WHERE = {
 }
 SUBJECT = "lamina"
 TRAINERS = ("sklearn", "torch", "torch-dataloader", "jax")
+COMPANIONS = ("lamina-beside-torch",)
 PREDICTORS = ("onnxruntime", "torch", "torch-jit", "sklearn", "jax")
 
 
