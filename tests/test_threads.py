@@ -70,6 +70,7 @@ def test_affinity_limits():
                "print(core.info()['threads'])") == "1"  # fmt: skip
 
 
+@pytest.mark.ci
 @linux
 def test_threadpoolctl_limits():
     pytest.importorskip("threadpoolctl")
