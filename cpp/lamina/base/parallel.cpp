@@ -3,18 +3,15 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
-#include <fstream>
 #include <mutex>
-#include <thread>
+
+#include "lamina/base/processors.hpp"
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
-#endif
-#ifdef __linux__
-#include <sched.h>
 #endif
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -34,26 +31,6 @@ std::atomic<bool> forked{false};
   return true;
 }();
 
-int affinity_limit() {
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-// The whole processors that cgroup v2's cpu.max grants, or a large number.
-int cgroup_limit() {
-#ifdef __linux__
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (file >> quota >> period && quota != "max" && period > 0)
-    return std::max(1, static_cast<int>(std::stod(quota) / period + 0.5));
-#endif
-  return 1 << 20;
-}
-
 }  // namespace
 
 bool has_openmp() {
@@ -67,12 +44,10 @@ bool has_openmp() {
 int thread_count(int requested) {
 #ifdef _OPENMP
   if (forked) return 1;
-  const int most = std::min({omp_get_max_threads(), affinity_limit(), cgroup_limit()});
+  const int most = std::min(omp_get_max_threads(), processors());
   return requested > 0 ? std::min(requested, most) : most;
 #else
   (void)requested;
-  (void)affinity_limit;
-  (void)cgroup_limit;
   return 1;
 #endif
 }

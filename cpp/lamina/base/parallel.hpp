@@ -11,8 +11,8 @@ namespace lamina {
 bool has_openmp();
 
 // The number of threads a call may use: the least of `requested` (if above 0), OpenMP's own maximum
-// (so that threadpoolctl and OMP_NUM_THREADS limit us), CPU affinity and the cgroup's quota. 1 in a
-// forked child.
+// (so that threadpoolctl and OMP_NUM_THREADS limit us), CPU affinity and the control groups' quota.
+// 1 in a forked child.
 int thread_count(int requested);
 
 // OpenMP's threads do not survive fork(); nor do those of whoever was predicting.
