@@ -16,15 +16,15 @@ double now() {
 }
 
 template <class T>
-double rate(ProductImplementation implementation, ProductKind kind, Index rows, Index cols,
-            Index depth, bool panels = false) {
+double rate(bool eigen, ProductKind kind, Index rows, Index cols, Index depth,
+            bool panels = false) {
   const bool a_transposed = kind == ProductKind::kernel_grad;
   const bool b_transposed = kind == ProductKind::input_grad;
   Buffer<T> a(rows * depth), b(cols * depth), c(rows * cols), packed(panels_size<T>(depth, cols));
   for (Index i = 0; i < a.size(); ++i) a[i] = T(0.01) * T(i % 17 - 8);
   for (Index i = 0; i < b.size(); ++i) b[i] = T(0.01) * T(i % 13 - 6);
   ProductScratch<T> scratch;
-  scratch.implementation = implementation;
+  if (eigen) scratch.forced = &eigen_product<T>;
   Product<T> p{kind,
                rows,
                cols,
@@ -65,7 +65,7 @@ void table(double peak) {
               "forward lamina eigen", "input_grad lamina eigen", "kernel_grad lamina packed eigen");
   for (const Shape& s : shapes) {
     using enum ProductKind;
-    using enum ProductImplementation;
+    constexpr bool lamina = false, eigen = true;
     const auto share = [&](double r) { std::printf("%8.1f %%", 100 * r / peak); };
     std::printf("%-12s", s.what);
     share(rate<T>(lamina, forward, s.rows, s.cols, s.depth));

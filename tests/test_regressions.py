@@ -250,3 +250,13 @@ def test_fewer_threads_than_asked_for():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert run.stdout.strip() == "(4000, 1)", run.stderr
+
+
+def test_a_branch_may_be_one_layer_that_is_frozen_or_holds_layers():
+    branches = [
+        lm._preview.Residual([lm.Dense(2, name="inner")]),
+        lm.Dense(2, trainable=False, name="frozen"),
+    ]
+    model = lm.Model([lm.Input(2), lm._preview.Parallel(branches, merge="add")], seed=0)
+    frozen = {t["name"] for t in model._core.tensors() if not t["trainable"]}
+    assert frozen == {"frozen/kernel", "frozen/bias"}

@@ -20,8 +20,6 @@ py::dict info() {
   out["openmp"] = has_openmp();
   out["threads"] = thread_count(0);
   out["numerics_version"] = kNumericsVersion;
-  out["products"] = py::cast(std::vector<std::string>(std::begin(kProductImplementations),
-                                                      std::end(kProductImplementations)));
   out["eigen"] = concat(EIGEN_WORLD_VERSION, ".", EIGEN_MAJOR_VERSION, ".", EIGEN_MINOR_VERSION);
 #ifdef __VERSION__
   out["compiler"] = __VERSION__;

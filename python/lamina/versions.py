@@ -29,7 +29,7 @@ def show_versions() -> None:
     )
     rows = {
         "lamina": f"{__version__} (numerics {info['numerics_version']})",
-        "level": f"{level}, products by {', '.join(info['products'])}",
+        "level": level,
         "threads": threads,
         "compiler": info["compiler"],
         "eigen": info["eigen"],

@@ -29,7 +29,7 @@ struct Block {
   Index a_stride;  // between rows (a_rows) or between steps of k (otherwise)
   const T* b;
   Index b_stride;  // between steps of k
-  const T* start;  // null: C starts from nothing
+  const T* start;  // what C starts from
   Index start_stride;
   T* c;
   Index c_stride;
@@ -44,15 +44,12 @@ void finish_narrow(const Block<T>& block, int rows, int vectors, const T* sums) 
   constexpr Index w = Vec<T>::size;
   const Front<T> front(block.last);
   for (int i = 0; i < rows; ++i) {
-    const T* start = block.start ? block.start + i * block.start_stride : nullptr;
+    const T* start = block.start + i * block.start_stride;
     T* c = block.c + i * block.c_stride;
     for (int j = 0; j < vectors; ++j, sums += w, c += w) {
       const bool whole = j < vectors - 1;
       Vec<T> out = Vec<T>::load(sums);
-      if (start) {
-        out = out + (whole ? Vec<T>::load(start) : front.load(start));
-        start += w;
-      }
+      out = out + (whole ? Vec<T>::load(start + j * w) : front.load(start + j * w));
       if (whole)
         out.store(c);
       else
@@ -115,17 +112,11 @@ void run_block(const Block<T>& block) {
     return finish_narrow(block, kRows, kVectors, all);
   }
   T* c = block.c;
-  if (const T* start = block.start) {
+  const T* start = block.start;
 #pragma GCC unroll 32
-    for (int i = 0; i < kRows; ++i, start += block.start_stride, c += block.c_stride)
+  for (int i = 0; i < kRows; ++i, start += block.start_stride, c += block.c_stride)
 #pragma GCC unroll 32
-      for (int j = 0; j < kVectors; ++j) (sum[i][j] + Vec<T>::load(start + j * w)).store(c + j * w);
-  } else {
-#pragma GCC unroll 32
-    for (int i = 0; i < kRows; ++i, c += block.c_stride)
-#pragma GCC unroll 32
-      for (int j = 0; j < kVectors; ++j) sum[i][j].store(c + j * w);
-  }
+    for (int j = 0; j < kVectors; ++j) (sum[i][j] + Vec<T>::load(start + j * w)).store(c + j * w);
 }
 
 }  // namespace lamina::detail

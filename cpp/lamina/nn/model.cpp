@@ -48,6 +48,10 @@ void Model::freeze(const Json& given, const Json& built) {
       freeze(given[i], built[i]);
       continue;
     }
+    if (built[i].is_array()) {  // a branch of one layer, given without its list
+      freeze(Json::array({given[i]}), built[i]);
+      continue;
+    }
     if (given[i].contains("layers")) freeze(given[i].at("layers"), built[i].at("layers"));
     if (given[i].contains("trainable") && given[i].at("trainable") == false)
       set_trainable(built[i].at("name").get<std::string>(), false);

@@ -1,4 +1,4 @@
-// The `lamina` implementation: blocks of C in registers (micro_kernel.hpp), fed with panels of B
+// Blocks of C in registers (micro_kernel.hpp), fed with panels of B
 // that lie one after another in memory, and with rows of A as they are or copied where their
 // distance would make them evict each other from the cache.
 #include "lamina/nn/product.hpp"
@@ -106,6 +106,10 @@ struct Task {
   bool add;
 };
 
+// What a block starts from if from nothing.
+template <class T>
+alignas(64) inline constexpr T kZeros[16 * Vec<T>::size] = {};
+
 // The loops around the kernel, after the choices of packing.
 template <class T>
 class Run {
@@ -207,7 +211,7 @@ class Run {
     if (k0 > 0 || t_.add)
       block.start = block.c, block.start_stride = t_.c_stride;
     else
-      block.start = t_.bias ? t_.bias + column : nullptr, block.start_stride = 0;
+      block.start = t_.bias ? t_.bias + column : kZeros<T>, block.start_stride = 0;
   }
 
   void run(Block<T>& block, bool pack, Index rows, Index first, Index j0, Index j, Index cols,
@@ -315,7 +319,7 @@ void start_only(const Product<T>& p) {
 template <class T>
 void product(const Product<T>& p, ProductScratch<T>& scratch) {
   if (p.rows == 0 || p.cols == 0) return;
-  if (scratch.implementation == ProductImplementation::eigen) return eigen_product(p, scratch);
+  if (scratch.forced) return scratch.forced(p, scratch);
   if (p.depth == 0) return start_only(p);
   const Task<T> task{p.rows,
                      p.cols,

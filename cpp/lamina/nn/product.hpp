@@ -27,8 +27,8 @@ enum class ProductKind {
   kernel_grad,  // C(rows, cols) = A(depth, rows)^T B(depth, cols)          dW = x^T dy
 };
 
-enum class ProductImplementation { lamina, eigen };
-inline constexpr const char* kProductImplementations[] = {"lamina", "eigen"};
+template <class T>
+struct ProductScratch;
 
 template <class T>
 struct Operand {
@@ -45,7 +45,7 @@ struct Product {
   T* c;
   Index c_stride;
   const T* bias = nullptr;  // (cols): what every row of C starts from
-  bool add = false;         // C starts from what it holds; otherwise from bias, or nothing
+  bool add = false;         // C starts from what it holds; otherwise from bias, or 0
 };
 
 // Packing memory of one thread, kept between calls.
@@ -54,7 +54,9 @@ struct ProductScratch {
   Buffer<T> a, b, c;
   std::array<Prefetch, 4> soon;  // what whoever called needs next; used up by the next products
   RowsAhead rows;                // likewise
-  ProductImplementation implementation = ProductImplementation::lamina;
+  // Another implementation, forced by tests and benchmarks; null: ours. (No more than a pointer, so
+  // that a program that does not name the oracle does not carry it.)
+  void (*forced)(const Product<T>&, ProductScratch&) = nullptr;
 };
 
 template <class T>
