@@ -172,6 +172,8 @@ class RowsAhead {
         row_(begin),
         end_(selection.index ? std::min(end, selection.rows + selection.following) : begin) {}
 
+  Index bytes() const { return (end_ - row_) * bytes_; }
+
   void go_on() {
     for (int line = 0; line < kLines && row_ < end_; ++line) {
       prefetch_line(data_ + index_[row_] * row_stride_ + at_);

@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace lamina {
+namespace {
+
+constexpr Index kFewBytes = 65536;  // of the rows of a step, beside a second-level cache
+
+}  // namespace
 
 template <class T>
 Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threads)
@@ -99,8 +104,11 @@ void Workspace<T>::gather(Space& space, Range rows) {
     const Index width = port.value.width;
     T* x = space.values[static_cast<std::size_t>(port.value.id)].row(rows.begin);
     gather_rows(view, rows_, rows.begin, real, x);
-    if (rows_.following > 0)
-      space.scratch.rows = RowsAhead(view, rows_, rows_.rows + rows.begin, rows_.rows + rows.end);
+    if (rows_.following > 0) {
+      space.rows_ahead = RowsAhead(view, rows_, rows_.rows + rows.begin, rows_.rows + rows.end);
+      if (space.rows_ahead.bytes() < kFewBytes)
+        space.scratch.rows = std::exchange(space.rows_ahead, {});
+    }
     std::fill_n(x + (real - rows.begin) * width, (rows.end - real) * width, T(0));
     if (!view.streamed || space.bad_row >= 0) continue;
     for (Index r = rows.begin; r < real && space.bad_row < 0; ++r, x += width) {

@@ -2,6 +2,8 @@
 // It belongs to a call; two threads can run one plan with two workspaces.
 #pragma once
 
+#include <utility>
+
 #include "lamina/base/array.hpp"
 #include "lamina/nn/plan.hpp"
 
@@ -60,6 +62,13 @@ class Workspace {
     return spaces_[static_cast<std::size_t>(thread)].gradients[static_cast<std::size_t>(v.id)];
   }
 
+  // From here on the rows of the next step are asked for, if there are many: those of a small step
+  // stay in the cache from the moment that this one's are gathered.
+  void look_ahead(int thread) {
+    Space& space = spaces_[static_cast<std::size_t>(thread)];
+    space.scratch.rows = std::exchange(space.rows_ahead, {});
+  }
+
   // Row of the arrays that held NaN or infinity in a streamed input, the first in batch order; -1.
   Index bad_row() const;
 
@@ -76,6 +85,7 @@ class Workspace {
     std::vector<Codes> codes;                       // by value id
     std::vector<Buffer<std::int32_t>> code_memory;  // by port, of a block
     Context<T> context;
+    RowsAhead rows_ahead;
     Index bad_row = -1;
   };
   void gather(Space& space, Range rows);

@@ -129,6 +129,7 @@ bool StepRunner<T>::for_tiles(Task&& task) {
   std::atomic<bool> good{true};
   parallel(threads_, [&](int thread) {
     const auto t = static_cast<std::size_t>(thread);
+    space_.look_ahead(thread);
     for (std::size_t i = first_tile_[t]; i < first_tile_[t + 1]; ++i)
       if (!task(thread, plan_.tiles[i])) good = false;
   });
