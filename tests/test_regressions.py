@@ -260,3 +260,26 @@ def test_a_branch_may_be_one_layer_that_is_frozen_or_holds_layers():
     model = lm.Model([lm.Input(2), lm._preview.Parallel(branches, merge="add")], seed=0)
     frozen = {t["name"] for t in model._core.tensors() if not t["trainable"]}
     assert frozen == {"frozen/kernel", "frozen/bias"}
+
+
+def test_predictions_at_the_end_of_a_fit_are_those_of_the_restored_weights():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 5)), rng.normal(size=200)
+    model = lm.Model([lm.Input(5), lm.Dense(32, activation="relu"), lm.Dense(1)], seed=0)
+    trainer = lm.Trainer(model, loss="mse", optimizer=lm.Adam(learning_rate=0.05))
+    seen = []
+    trainer.fit(
+        x[:100],
+        y[:100],
+        epochs=40,
+        validation_data=(x[100:], y[100:]),
+        callbacks=[
+            lm.EarlyStopping(patience=3),
+            lm.LambdaCallback(on_train_end=lambda *_: seen.append(model.predict(x))),
+        ],
+        verbose=0,
+    )
+    assert (
+        trainer.history.best_epoch < len(trainer.history.epoch) - 1
+    )  # there was something to restore
+    assert np.array_equal(seen[0], model.predict(x))

@@ -74,7 +74,13 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
       optimizer->planned_steps =
           options.epochs * static_cast<std::uint64_t>((n + batch - 1) / batch);
   }
-  snapshot();  // the weights as found: what a divergence in the first epoch goes back to
+  snapshot();         // the weights as found: what a divergence in the first epoch goes back to
+  struct Unpublish {  // if the rest fails, nobody would end the fit
+    ModelOf<T>* net;
+    ~Unpublish() {
+      if (net) net->unpublish();
+    }
+  } unless_begun{&net_};
   optimizer->in_fit = false;
   if (!raw_.empty()) {  // the last fit left the average in the model: go on from the weights
                         // beneath
@@ -104,6 +110,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   order_epoch_ = ~0ull;
   optimizer->in_fit = true;
   guard_ = std::move(guard);
+  unless_begun.net = nullptr;
 }
 
 // A permutation by Fisher and Yates, from (seed, epoch) alone.
@@ -359,6 +366,7 @@ bool TrainerOf<T>::restore_best() {
   std::copy_n(best_.data(), best_.size(), net_.weights());
   Slots<T>& s = optimizer->slots<T>();
   if (!s.average.empty()) std::copy_n(best_.data(), best_.size(), s.average.data());
+  if (fitting()) snapshot();  // predictions see them, too
   return true;
 }
 
