@@ -283,3 +283,15 @@ def test_predictions_at_the_end_of_a_fit_are_those_of_the_restored_weights():
         trainer.history.best_epoch < len(trainer.history.epoch) - 1
     )  # there was something to restore
     assert np.array_equal(seen[0], model.predict(x))
+
+
+def test_a_fit_on_more_rows_may_follow_one_that_was_stopped():
+    """What the stopped step had planned to read ahead is gone then (with its order of rows)."""
+    x = np.random.default_rng(0).normal(size=(4000, 112)).astype(np.float32)
+    model = lm.Model([lm.Input(112), lm.Dense(64, activation="relu"), lm.Dense(1)], seed=0)
+    trainer = lm.Trainer(model, loss="mse")
+    stop = lm.LambdaCallback(on_train_batch_end=lambda *_: trainer.stop("enough"))
+    for rows in (1000, 4000):
+        trainer.fit(x[:rows], x[:rows, 0], epochs=1, batch_size=256, callbacks=[stop], verbose=0)
+        trainer.fit(x[:rows], x[:rows, 0], epochs=1, batch_size=256, shuffle=False, verbose=0)
+    assert np.isfinite(model.predict(x)).all()

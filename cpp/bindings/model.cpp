@@ -16,7 +16,7 @@ py::array run_predict(const Model& model, const std::vector<ArrayView>& x,
   void* y = out.mutable_data();
   PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), {}};
   // Below some tens of microseconds nobody gains from the GIL, or waits for a signal.
-  if (rows * model.flops_per_row() < 1000000) {
+  if (rows <= 256 && rows * model.flops_per_row() < 1000000) {
     model.predict(x, y, options);
     return out;
   }

@@ -59,7 +59,7 @@ struct Case {
     const bool a_columns = kind == ProductKind::kernel_grad;
     const bool b_transposed = kind == ProductKind::input_grad;
     a_stride = (a_columns ? m : d) + 3;
-    b_stride = (b_transposed ? d : n) + (n == 1 ? 0 : 5);
+    b_stride = (b_transposed ? d : n) + (n == 1 || d == 1 ? 0 : 5);
     a = filled<T>(a_stride * (a_columns ? d : m), 0.1);
     b = filled<T>(b_stride * (b_transposed ? n : d), 0.9);
   }
@@ -139,10 +139,10 @@ void check_shape(Index rows, Index cols, Index depth) {
 
 int main() {
   std::vector<std::array<Index, 3>> shapes = {
-      {{16, 1, 1}},     {{32, 10, 64}},   {{64, 64, 50}},  {{96, 17, 300}}, {{112, 256, 256}},
-      {{60, 33, 1000}}, {{48, 5, 2100}},  {{1, 300, 700}}, {{2, 130, 40}},  {{3, 515, 257}},
-      {{29, 270, 513}}, {{100, 4, 300}},  {{5, 0, 3}},     {{0, 5, 3}},     {{40, 600, 520}},
-      {{130, 1, 256}},  {{256, 96, 1024}}};
+      {{16, 1, 1}},     {{32, 10, 64}},    {{64, 64, 50}},  {{96, 17, 300}}, {{112, 256, 256}},
+      {{60, 33, 1000}}, {{48, 5, 2100}},   {{1, 300, 700}}, {{2, 130, 40}},  {{3, 515, 257}},
+      {{29, 270, 513}}, {{100, 4, 300}},   {{5, 0, 3}},     {{0, 5, 3}},     {{40, 600, 520}},
+      {{130, 1, 256}},  {{256, 96, 1024}}, {{1, 70, 1}},    {{3, 200, 1}},   {{20, 70, 1}}};
   for (Index n = 1; n <= 34; ++n) shapes.push_back({n, 35 - n, 2 * n + 1});
   for (const auto& [rows, cols, depth] : shapes) {
     check_shape<float>(rows, cols, depth);

@@ -41,7 +41,8 @@ class Prefetch {
 
   bool done() const { return column_ >= width_; }
 
-  // The next lines, at most `steps`; the last ones of a walk may lie a little beyond the matrix.
+  // The next lines, at most `steps`. A walk goes on beyond a matrix with fewer rows than that: to
+  // ask for what is not there does nothing.
   Walk take(Index steps) {
     if (rows_ == 1) {  // along the row
       const Walk walk{from_ + column_, kLine};

@@ -209,7 +209,8 @@ std::unique_ptr<Workspace<T>> ModelOf<T>::borrow_space(Index block, int threads)
   }
   // Calls with few rows share a small one.
   Index capacity = kRowStep;
-  while (capacity < block) capacity *= 4;
+  while (capacity < std::min<Index>(block, 256)) capacity *= 4;
+  capacity = std::max(capacity, round_up(block, kRowStep));
   return std::make_unique<Workspace<T>>(*inference_, capacity, capacity, threads);
 }
 
@@ -230,7 +231,10 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
                 y + rows.begin * output.width);
   });
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.size() < 4) idle_.push_back(std::move(space));
+  if (idle_.size() < 4) return idle_.push_back(std::move(space));
+  const auto smallest = std::min_element(idle_.begin(), idle_.end(),
+                                         [](auto& a, auto& b) { return a->block() < b->block(); });
+  if ((*smallest)->block() < space->block()) *smallest = std::move(space);
 }
 
 template <class T>

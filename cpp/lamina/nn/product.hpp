@@ -2,8 +2,8 @@
 // fused multiply-adds over k ascending, a chain for each kChunk steps of k, added in that order.
 // So its bits depend on its row of A, its column of B and the depth alone: not on how many rows or
 // columns are computed with it, on threads, caches or the width of registers.
-// Operands are row-major. B must be readable for a register's length beyond its end (every Buffer
-// is).
+// Operands are row-major. A and B must be readable for a register's length beyond their ends (every
+// Buffer is).
 #pragma once
 
 #include <array>

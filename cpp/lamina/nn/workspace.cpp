@@ -6,7 +6,7 @@
 namespace lamina {
 namespace {
 
-constexpr Index kFewBytes = 65536;  // of the rows of a step, beside a second-level cache
+constexpr Index kFewBytes = 65536;  // of the rows of a block, beside a second-level cache
 
 }  // namespace
 
@@ -64,6 +64,7 @@ void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training,
   padded_ = round_up(batch.rows, kRowStep);
   for (Space& space : spaces_) {
     space.bad_row = -1;
+    space.rows_ahead = space.scratch.rows = {};  // nothing of a selection that may be gone
     Context<T>& c = space.context;
     c.parameters = parameters;
     c.rows = batch.rows;

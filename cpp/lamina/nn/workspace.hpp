@@ -62,8 +62,9 @@ class Workspace {
     return spaces_[static_cast<std::size_t>(thread)].gradients[static_cast<std::size_t>(v.id)];
   }
 
-  // From here on the rows of the next step are asked for, if there are many: those of a small step
-  // stay in the cache from the moment that this one's are gathered.
+  // From here on rows of the next step are asked for (those that follow the thread's last block),
+  // if there are many: those of a small step stay in the cache from the moment that this one's are
+  // gathered.
   void look_ahead(int thread) {
     Space& space = spaces_[static_cast<std::size_t>(thread)];
     space.scratch.rows = std::exchange(space.rows_ahead, {});

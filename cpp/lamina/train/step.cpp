@@ -10,7 +10,8 @@ using Clock = std::chrono::steady_clock;
 constexpr Index kMostBlockRows = 256;
 constexpr Index kResident = 32768;    // weights
 constexpr double kModestRate = 2e10;  // flops a second, of one thread
-constexpr double kLongStage = 0.04;   // seconds; longer stages are cut so that a stop is noticed
+constexpr unsigned kTimedSteps = 16;
+constexpr double kLongStage = 0.04;  // seconds; longer stages are cut so that a stop is noticed
 
 // Blocks as large as one thread alone would take; several threads share what there is.
 Index block_rows(Index batch) { return std::min(round_up(batch, kRowStep), kMostBlockRows); }
@@ -100,8 +101,8 @@ bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& moni
     const Stage& stage = plan_.stages[s];
     const Index padded = space_.padded_rows();
     // A stage that took long last time is cut into parts, with a tick between them. Short ones, of
-    // which there are many, are not timed.
-    const bool timed = stage_seconds_[s] > kLongStage / 8;
+    // which there are many, are timed one step in some.
+    const bool timed = stage_seconds_[s] > kLongStage / 8 || steps_ % kTimedSteps == 0;
     const auto parts =
         std::min<Index>(padded / kRowStep, 1 + static_cast<Index>(stage_seconds_[s] / kLongStage));
     const auto start = timed ? Clock::now() : Clock::time_point();
@@ -153,6 +154,7 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   if (!weigh(batch, data)) return StepResult::skipped;
   space_.begin(model_.weights(), batch, true, options.seed, options.step);
   if (!run_rows(batch, data, monitor)) return StepResult::stopped;
+  ++steps_;
   bad_row_ = space_.bad_row();
   if (bad_row_ >= 0) return StepResult::bad_row;
   loss_.reduce(batch.rows, weight_.data(), sums_);

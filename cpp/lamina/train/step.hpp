@@ -74,6 +74,7 @@ class StepRunner {
   std::vector<std::size_t> first_tile_;  // by thread: tiles are owned statically
   std::vector<Buffer<T>> tile_;          // by thread
   std::vector<double> stage_seconds_;
+  unsigned steps_ = 0;
   Sums sums_;
   std::string culprit_;
   Index bad_row_ = -1;

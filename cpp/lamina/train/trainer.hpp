@@ -5,7 +5,7 @@
 
 namespace lamina {
 
-// Raised by any change of the order in which numbers are added or drawn.
+// Raised by any change of the order in which numbers are added or drawn, from the first release on.
 inline constexpr int kNumericsVersion = 1;
 
 // With the parameters and the optimizer's slots, all that a resumed run needs.
