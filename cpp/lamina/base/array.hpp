@@ -86,12 +86,9 @@ void copy_row(const std::byte* p, Index n, Index stride, bool swapped, T* out) {
   for (Index j = 0; j < n; ++j) out[j] = static_cast<T>(read<S>(p + j * stride, swapped));
 }
 
-}  // namespace detail
-
-// Calls f(S()) with the scalar type of a dtype; float16 comes as detail::Half.
-namespace detail {
 struct Half {};
 
+// Calls f(S()) with the scalar type of a dtype; float16 comes as Half.
 template <class F>
 void with_scalar(DType dtype, F&& f) {
   switch (dtype) {

@@ -15,13 +15,13 @@ inline void prefetch_line([[maybe_unused]] const char* address) {
 #endif
 }
 
-// A run of bytes, if it is short enough to be worth it and not a forward walk that the processor
-// sees by itself.
+// The first 4 KiB of a run of bytes; the processor sees by itself how a longer walk goes on.
 inline void prefetch_bytes(const void* data, Index bytes) {
   const char* from = static_cast<const char*>(data);
   for (Index i = 0; i < std::min<Index>(bytes, 4096); i += 64) prefetch_line(from + i);
 }
 
+// A matrix that is asked for in walks.
 class Prefetch {
  public:
   // Addresses from, from + step, ...

@@ -1,6 +1,6 @@
-// Blocks of C in registers (micro_kernel.hpp), fed with panels of B
-// that lie one after another in memory, and with rows of A as they are or copied where their
-// distance would make them evict each other from the cache.
+// Blocks of C in registers (micro_kernel.hpp), fed with panels of B that lie one after another in
+// memory, and with rows of A as they are, or copied where their distance would make them evict each
+// other from the cache.
 #include "lamina/nn/product.hpp"
 
 #include <algorithm>
@@ -46,6 +46,7 @@ Kernel<T> kernel(Index rows, Index vectors) {
 
 // Packing pays from a few strips on, so these have rows enough.
 inline constexpr int kLeastPackingRows = kBlockRows / 2;
+using PackingRows = std::make_integer_sequence<int, kBlockRows - kLeastPackingRows + 1>;
 
 template <class T, int... kRows>
 Kernel<T> packing_kernel(Index rows, std::integer_sequence<int, kRows...>) {
@@ -136,6 +137,13 @@ class Run {
   static constexpr Index kRowDistance = kChunk + 16;  // an odd number of cache lines
   static constexpr Index kStepDistance = round_up(kBlockRows, Vec<T>::size);
 
+  const T* a_at(Index i, Index k) const {
+    return t_.a.data + (t_.a_rows ? i * t_.a.stride + k : k * t_.a.stride + i);
+  }
+  const T* b_at(Index k, Index j) const {
+    return t_.b.data + (t_.b_transposed ? j * t_.b.stride + k : k * t_.b.stride + j);
+  }
+
   void chunk(Index j0, Index k0) {
     const Index depth = std::min(kChunk, t_.depth - k0);
     const Index cols = std::min(kColumnBlock<T>, t_.cols - j0);
@@ -158,8 +166,7 @@ class Run {
     if (cols <= 0) return;
     const Index depth = std::min(kChunk, t_.depth - k);
     const Index rows = t_.b_transposed ? cols : depth, width = t_.b_transposed ? depth : cols;
-    const T* from = t_.b.data + (t_.b_transposed ? j * t_.b.stride + k : k * t_.b.stride + j);
-    ahead_ = Prefetch(from, rows, width, t_.b.stride);
+    ahead_ = Prefetch(b_at(k, j), rows, width, t_.b.stride);
   }
 
   // What a kernel asks for on the way: the nearest need first.
@@ -174,7 +181,7 @@ class Run {
   // So is the next strip of A.
   void next_strip(Index first, Index k0, Index depth) {
     const Index rows = std::min<Index>(kBlockRows, t_.rows - first);
-    const T* from = t_.a.data + (t_.a_rows ? first * t_.a.stride + k0 : k0 * t_.a.stride + first);
+    const T* from = a_at(first, k0);
     strip_ahead_ = t_.a_rows ? Prefetch(from, rows, depth, t_.a.stride)
                              : Prefetch(from, depth, rows, t_.a.stride);
   }
@@ -183,7 +190,7 @@ class Run {
     Block<T> block{};
     block.depth = depth;
     block.a_stride = t_.a.stride;
-    block.a = t_.a.data + (t_.a_rows ? first * t_.a.stride + k0 : k0 * t_.a.stride + first);
+    block.a = a_at(first, k0);
     block.c_stride = t_.c_stride;
     if (!pack_a_) return block;
     T* to = scratch_.a.data();
@@ -222,27 +229,18 @@ class Run {
         t_.a_rows ? kernel<T, true>(rows, vectors) : kernel<T, false>(rows, vectors);
     block.b_stride = kPanel<T>;
     if (pack_b_) {
-      T* panel = scratch_.b.data() + j * kChunk;
-      block.b = panel;
-      if (pack && t_.b_transposed) {
-        pack_transposed(block.depth, cols, t_.b.data + (j0 + j) * t_.b.stride + k0, t_.b.stride,
-                        panel);
+      block.b = block.panel = scratch_.b.data() + j * kChunk;
+      if (pack && packs_on_the_way(rows, cols)) {
+        block.b = b_at(k0, j0 + j);
+        block.b_stride = t_.b.stride;
+        kernel_of_block = packing_kernel<T>(rows, PackingRows{});
       } else if (pack) {
-        const T* from = t_.b.data + k0 * t_.b.stride + j0 + j;
-        if (cols == kPanel<T> && t_.a_rows && rows >= kLeastPackingRows) {
-          block.b = from;
-          block.b_stride = t_.b.stride;
-          block.panel = panel;
-          kernel_of_block = packing_kernel<T>(
-              rows, std::make_integer_sequence<int, kBlockRows - kLeastPackingRows + 1>{});
-        } else {
-          pack_rows(block.depth, cols, from, t_.b.stride, 0, panel);
-        }
+        pack_panel(block, b_at(k0, j0 + j), cols);
       }
     } else if (t_.b.panels) {
       block.b = t_.b.data + (j0 + j) * t_.b.stride + k0 * kPanel<T>;
-    } else {  // as it lies; a transposed one is a single row here
-      block.b = t_.b.data + (t_.b_transposed ? 0 : k0 * t_.b.stride) + j0 + j;
+    } else {  // as it lies; a transposed one has a single column here
+      block.b = b_at(k0, j0 + j);
       block.b_stride = t_.b.stride;
     }
     block.last = cols - (vectors - 1) * w;
@@ -250,6 +248,17 @@ class Run {
     block.soon = soon(block);
     scratch_.rows.go_on();
     kernel_of_block(block);
+  }
+
+  bool packs_on_the_way(Index rows, Index cols) const {
+    return !t_.b_transposed && t_.a_rows && cols == kPanel<T> && rows >= kLeastPackingRows;
+  }
+
+  void pack_panel(const Block<T>& block, const T* from, Index cols) const {
+    if (t_.b_transposed)
+      pack_transposed(block.depth, cols, from, t_.b.stride, block.panel);
+    else
+      pack_rows(block.depth, cols, from, t_.b.stride, 0, block.panel);
   }
 
   // B is read once, as it lies.
@@ -263,7 +272,7 @@ class Run {
       Block<T> block = block_at(0, t_.rows, k, std::min(kChunk, t_.depth - k));
       Index j = 0;
       for (; j + wide <= t_.cols; j += wide) {
-        block.b = t_.b.data + (t_.b_transposed ? 0 : k * t_.b.stride) + j;
+        block.b = b_at(k, j);
         block.b_stride = t_.b.stride;
         block.last = w;
         block.soon = soon(block);

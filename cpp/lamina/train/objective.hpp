@@ -25,6 +25,8 @@ struct Objective {
   Index outputs = 0;
 
   std::vector<std::string> names() const;  // "loss", then the metrics
+  std::string loss_name() const;           // "custom" for one outside the core
+  bool categorical() const;                // is the loss categorical_crossentropy?
   bool classes() const;                    // targets are class numbers (or one 0/1 column)
 };
 

@@ -1,0 +1,170 @@
+// What a data set must be before anything changes: shapes, finite numbers, labels and targets that
+// the loss can mean.
+#include <algorithm>
+#include <cmath>
+
+#include "lamina/train/objective.hpp"
+
+namespace lamina {
+namespace {
+
+// Is every element finite as a T?
+template <class T, class S>
+bool all_finite(Index n, const S* x) {
+  // Sums apart, so that they fill registers: 0 * inf and 0 * NaN are NaN.
+  constexpr Index kSums = 32;
+  T sums[kSums] = {};
+  Index j = 0;
+  for (; j + kSums <= n; j += kSums)
+    for (Index i = 0; i < kSums; ++i) sums[i] += static_cast<T>(x[j + i]) * T(0);
+  for (; j < n; ++j) sums[0] += static_cast<T>(x[j]) * T(0);
+  T sum = 0;
+  for (const T part : sums) sum += part;
+  return sum == 0;
+}
+
+// The first row of [begin, end) with a NaN, an infinity or a number that T cannot hold, or -1.
+template <class T>
+Index first_bad_row(const ArrayView& view, Index begin, Index end) {
+  const Index n = view.columns;
+  const Index at_a_time = std::max<Index>(1, 2048 / std::max<Index>(1, n));
+  const bool direct = view.dtype == DType::float32 && view.row_stride == 4 * n &&
+                      (view.column_stride == 4 || n == 1) && !view.swapped &&
+                      reinterpret_cast<std::uintptr_t>(view.data) % 4 == 0;
+  Buffer<double> copy(direct ? 0 : at_a_time * n);
+  for (Index r = begin; r < end; r += at_a_time) {
+    const Index rows = std::min(at_a_time, end - r);
+    const float* values = static_cast<const float*>(view.data) + r * n;
+    if (!direct) gather_rows(view, Selection{nullptr, 0, view.rows}, r, r + rows, copy.data());
+    const auto good = [&](Index first, Index count) {
+      return direct ? all_finite<T>(count * n, values + first * n)
+                    : all_finite<T>(count * n, copy.data() + first * n);
+    };
+    if (good(0, rows)) continue;
+    for (Index i = 0; i < rows; ++i)
+      if (!good(i, 1)) return r + i;
+  }
+  return -1;
+}
+
+// The same over all rows, on several threads.
+template <class T>
+Index first_bad_row(const ArrayView& view, int threads) {
+  if (view.dtype != DType::float32 && view.dtype != DType::float64 && view.dtype != DType::float16)
+    return -1;
+  // Waking threads costs more than reading a few million numbers.
+  constexpr Index kWorthThreads = Index{1} << 24;
+  threads = view.rows * view.columns < kWorthThreads ? 1 : threads;
+  std::vector<Index> bad(static_cast<std::size_t>(threads), -1);
+  parallel(threads, [&](int thread) {
+    const Range mine = share(view.rows, thread, threads);
+    bad[static_cast<std::size_t>(thread)] = first_bad_row<T>(view, mine.begin, mine.end);
+  });
+  for (const Index r : bad)
+    if (r >= 0) return r;
+  return -1;
+}
+
+void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& view, int threads) {
+  const bool narrow = dtype == DataType::float32;
+  const Index row =
+      narrow ? first_bad_row<float>(view, threads) : first_bad_row<double>(view, threads);
+  if (row < 0) return;
+  for (Index j = 0; j < view.columns; ++j) {
+    const double x = read_element(view, row, j);
+    if (std::isfinite(x) && !(narrow && std::abs(x) > std::numeric_limits<float>::max())) continue;
+    fail(what, ": column ", j, " holds ",
+         std::isnan(x)   ? std::string("NaN")
+         : std::isinf(x) ? "infinity"
+                         : concat(x, ", too large for float32,"),
+         " in row ", row);
+  }
+  fail(what, ": row ", row, " holds a value that is not finite");
+}
+
+// Calls check(row, values) for all rows, read some at a time.
+template <class F>
+void for_rows(const ArrayView& y, F&& check) {
+  constexpr Index kRows = 64;
+  Buffer<double> block(kRows * y.columns);
+  const Selection all{nullptr, 0, y.rows};
+  for (Index first = 0; first < y.rows; first += kRows) {
+    const Index end = std::min(y.rows, first + kRows);
+    gather_rows(y, all, first, end, block.data());
+    for (Index r = first; r < end; ++r) check(r, block.data() + (r - first) * y.columns);
+  }
+}
+
+// Labels are below 2^31, so a whole number survives the way through an int32.
+bool is_label(double y, Index classes) {
+  return y >= 0 && y < static_cast<double>(classes) &&
+         y == static_cast<double>(static_cast<std::int32_t>(y));
+}
+
+void check_labels(const Data& data, Index classes) {
+  for_rows(data.target, [&](Index r, const double* y) {
+    require(is_label(*y, classes), "y: label ", *y, " in row ", r,
+            " is not a whole number in 0 ... ", classes - 1, " (the model has ", classes,
+            " outputs)");
+  });
+}
+
+void check_range(const ArrayView& y, double low, double high, const char* loss) {
+  for_rows(y, [&](Index r, const double* row) {
+    for (Index j = 0; j < y.columns; ++j)
+      require(row[j] >= low && row[j] <= high, "y: ", loss, " expects targets between ", low,
+              " and ", high, ", got ", row[j], " in row ", r);
+  });
+}
+
+void check_distributions(const ArrayView& y) {
+  for_rows(y, [&](Index r, const double* row) {
+    double sum = 0;
+    bool valid = true;
+    for (Index j = 0; j < y.columns; ++j) sum += row[j], valid = valid && row[j] >= 0;
+    require(valid && std::abs(sum - 1) < 1e-3, "y: row ", r,
+            " is not a distribution over the classes (it sums to ", sum,
+            "); give class numbers (n,) or rows that sum to 1");
+  });
+}
+
+}  // namespace
+
+void check_data(const Model& model, const Objective& o, Data& data, bool check_inputs,
+                int threads) {
+  const Index n = model.check_inputs(data.inputs);
+  require(n > 0, "X has no rows");
+  for (const std::int64_t row : data.subset)
+    require(row >= 0 && row < n, "row ", row, " is not in 0 ... ", n - 1);
+  const ArrayView& y = data.target;
+  require(y.rows == n, "X has ", n, " rows, y has ", y.rows);
+  data.labels = o.categorical() && y.columns == 1;
+  require(data.labels || y.columns == o.outputs, "y: expected shape ", shape_text({n, o.outputs}),
+          ", got ", shape_text({y.rows, y.columns}));
+  if (!data.weights.empty()) {
+    require(data.weights.rows == n && data.weights.columns == 1, "sample_weight: expected shape ",
+            shape_text({n}), ", got ", shape_text({data.weights.rows, data.weights.columns}));
+    double sum = 0;
+    for (Index r = 0; r < n; ++r) {
+      const double w = read_element(data.weights, r, 0);
+      require(std::isfinite(w) && w >= 0,
+              "sample_weight: expected finite numbers of at least 0, got ", w, " in row ", r);
+    }
+    for (Index i = 0; i < data.rows(); ++i) sum += data.weight(data.source(i));
+    require(sum > 0, "sample_weight: all weights are 0");
+  }
+  refuse_bad_rows("y", model.dtype(), y, threads);
+  if (data.labels)
+    check_labels(data, o.outputs);
+  else if (o.categorical())
+    check_distributions(y);
+  else if (o.loss_name() == "binary_crossentropy")
+    check_range(y, 0, 1, "binary_crossentropy");
+  if (!check_inputs) return;
+  for (const ArrayView& x : data.inputs) {
+    if (x.streamed) continue;
+    refuse_bad_rows("X", model.dtype(), x, threads);
+  }
+}
+
+}  // namespace lamina
