@@ -23,10 +23,10 @@ from cases import CASES, Case
 
 GROUPS = {
     "products": r"run_block",
-    "packing": r"Run<|product<|pack_|transpose_square|ProductOp",
+    "packing": r"Run<|product<|pack_|transpose|ProductOp",
     "optimizer": r"update<|Update<|Adam|power",
     "elementwise": r"forward<|backward<|ActivationOp",
-    "loss": r"run_rows<|row<|sum_row|for_packets|ObjectiveRunner|log|exp",
+    "loss": r"run_rows<|row<|OneRow|NarrowRows|for_packets|ObjectiveRunner|log|exp",
     "gather": r"gather|draw_order|memmove|memcpy|Workspace<.*act",
     "waiting": r"libgomp|gomp|sched|futex",
     "step": r"StepRunner|TrainerOf|run_region|clock_gettime|parallel<",

@@ -74,20 +74,23 @@ void check_shifts(const char* name, Run run) {
   });
 }
 
-// A row kernel gives what it gives in the middle of three rows, whose neighbours differ.
-// run(rows, n, a, b, out)
+constexpr Index kManyRows = 21;  // more than a register has lanes
+
+// A row kernel gives what it gives as one of many rows, whose neighbours differ: first, last, and
+// in between. run(rows, at, n, a, b, out)
 template <class T, class Run>
 void check_rows(const char* name, Run run) {
-  std::vector<T> three(3 * kLength);
-  check_everywhere<T>(
-      name, [&](Index n, const T* a, const T* b, T* out) { run(Index{1}, n, a, b, out); },
-      [&](Index n, const T* a, const T* b) {
-        auto x = samples<T>(3 * n, 300), y = samples<T>(3 * n, 500);
-        std::copy_n(a, n, x.begin() + n);
-        std::copy_n(b, n, y.begin() + n);
-        run(Index{3}, n, x.data(), y.data(), three.data());
-        return three.data() + n;
-      });
+  std::vector<T> many(kManyRows * kLength);
+  for (const Index at : {Index{0}, Index{6}, Index{15}, kManyRows - 1})
+    check_everywhere<T>(
+        name, [&](Index n, const T* a, const T* b, T* out) { run(Index{1}, at, n, a, b, out); },
+        [&](Index n, const T* a, const T* b) {
+          auto x = samples<T>(kManyRows * n, 300), y = samples<T>(kManyRows * n, 500);
+          std::copy_n(a, n, x.begin() + at * n);
+          std::copy_n(b, n, y.begin() + at * n);
+          run(kManyRows, at, n, x.data(), y.data(), many.data());
+          return many.data() + at * n;
+        });
 }
 
 template <class T>
@@ -97,10 +100,10 @@ void check_activations() {
     const Choice f = default_choice(Activations::infos(), i);
     const char* name = Activations::infos()[static_cast<std::size_t>(i)].name;
     if (kernels.row_wise) {
-      check_rows<T>(name, [&](Index rows, Index n, const T* x, const T*, T* y) {
+      check_rows<T>(name, [&](Index rows, Index, Index n, const T* x, const T*, T* y) {
         kernels.forward(f.parameters.data(), rows, n, x, y);
       });
-      check_rows<T>(name, [&](Index rows, Index n, const T* y, const T* dy, T* dx) {
+      check_rows<T>(name, [&](Index rows, Index, Index n, const T* y, const T* dy, T* dx) {
         kernels.backward(f.parameters.data(), rows, n, y, y, dy, dx);
       });
       continue;
@@ -116,7 +119,8 @@ void check_activations() {
 
 template <class T>
 void check_losses() {
-  const std::vector<double> scale = {0.5, 0.3, 2};
+  std::vector<double> scale;
+  for (Index r = 0; r < kManyRows; ++r) scale.push_back(0.3 + 0.1 * static_cast<double>(r));
   for (int i = 0; i < Losses::size; ++i) {
     const auto& kernel = loss_kernel<T>(i);
     Choice loss = default_choice(Losses::infos(), i);
@@ -134,25 +138,28 @@ void check_losses() {
         if (labels && !kernel.row_wise) continue;
         for (const double smoothing : {0.0, 0.1}) {
           if (loss.parameters.size() > 1) loss.parameters[1] = smoothing;
-          const auto run = [&](Index rows, Index n, const T* p, const T* y, double* values,
-                               T* gradient) {
+          // One row has the label and the factor of its place among many.
+          const auto run = [&](Index rows, Index at, Index n, const T* p, const T* y,
+                               double* values, T* gradient) {
             std::vector<T> scratch(static_cast<std::size_t>(rows * n));
-            const auto number = static_cast<std::int32_t>(n / 2);
-            const std::vector<std::int32_t> codes(static_cast<std::size_t>(rows), number);
+            std::vector<std::int32_t> codes;
+            for (Index r = 0; r < kManyRows; ++r)
+              codes.push_back(static_cast<std::int32_t>((r * 5 + 1) % n));
+            const Index first = rows == 1 ? at : 0;
             const Target<T> target =
-                labels ? Target<T>{nullptr, codes.data()} : Target<T>{y, nullptr};
-            // One row has the factor that the middle one of three has.
-            kernel.run(loss.parameters.data(), fused, rows, n, p, target,
-                       scale.data() + (rows == 1), values, gradient, scratch.data());
+                labels ? Target<T>{nullptr, codes.data() + first} : Target<T>{y, nullptr};
+            kernel.run(loss.parameters.data(), fused, rows, n, p, target, scale.data() + first,
+                       values, gradient, scratch.data());
           };
-          check_rows<T>(name, [&](Index rows, Index n, const T* p, const T* y, T* gradient) {
-            std::vector<double> values(static_cast<std::size_t>(rows));
-            run(rows, n, p, y, values.data(), gradient);
-          });
-          check_rows<T>(name, [&](Index rows, Index n, const T* p, const T* y, T* out) {
+          check_rows<T>(name,
+                        [&](Index rows, Index at, Index n, const T* p, const T* y, T* gradient) {
+                          std::vector<double> values(static_cast<std::size_t>(rows));
+                          run(rows, at, n, p, y, values.data(), gradient);
+                        });
+          check_rows<T>(name, [&](Index rows, Index at, Index n, const T* p, const T* y, T* out) {
             std::vector<double> values(static_cast<std::size_t>(rows));
             std::vector<T> gradient(static_cast<std::size_t>(rows * n));
-            run(rows, n, p, y, values.data(), gradient.data());
+            run(rows, at, n, p, y, values.data(), gradient.data());
             for (Index k = 0; k < rows * n; ++k)
               out[k] = T(values[static_cast<std::size_t>(k / n)]);
           });

@@ -1,5 +1,13 @@
-// Sums and maxima along a row, in an order that does not depend on the width of a register: element
-// j goes to lane j % 16 of sixteen sums in double, and these are added in one fixed tree.
+// Rows in registers: what softmax and its like do along a row, written once over one of two views.
+// OneRow lays a row along registers; NarrowRows lays a register's length of rows of up to kLanes
+// columns across them, a column a register, so that maxima and sums need no steps within a
+// register. Both add in an order that does not depend on the width of a register: element j goes to
+// lane j % 16 of sixteen sums in double, and these are added in one fixed tree. So both give the
+// same bits.
+//
+// A view has read(x) -> values by place, keep(memory) -> the same to be put, largest(in) and
+// sum(f(place)) along the row, write(y, f(place)), labels(numbers), numbers(x) and store(number, x)
+// for memory with a number a row, number(register) and vector(number). A Number is a double a row.
 #pragma once
 
 #include <algorithm>
@@ -21,22 +29,6 @@ void for_packets(Index n, F&& f) {
   for (Index lane = 0; lane < kLanes; lane += w)
     if (j + lane < n) f(Front<T>(std::min(w, n - j - lane)), j + lane, lane);
 }
-
-// Values kept between two passes of for_packets over a row: in `row`, but the last few beside it,
-// because to load what a masked store has just written takes many cycles.
-template <class T>
-class RowStore {
- public:
-  explicit RowStore(T* row) : row_(row) {}
-  void put(Whole<T>, Index j, Index, Vec<T> v) { v.store(row_ + j); }
-  void put(const Front<T>&, Index, Index lane, Vec<T> v) { v.store(last_ + lane); }
-  Vec<T> get(Whole<T>, Index j, Index) const { return Vec<T>::load(row_ + j); }
-  Vec<T> get(const Front<T>&, Index, Index lane) const { return Vec<T>::load(last_ + lane); }
-
- private:
-  T* row_;
-  alignas(64) T last_[kLanes];
-};
 
 namespace detail {
 
@@ -63,6 +55,28 @@ inline void widen(Vec<float> v, Vec<double>* out) {
 #endif
 inline void widen(Vec<double> v, Vec<double>* out) { *out = v; }
 
+// The way back, rounded.
+#ifdef EIGEN_VECTORIZE_AVX512
+inline void narrow(const Vec<double>* v, Vec<float>& out) {
+  const __m256d low = _mm256_castps_pd(_mm512_cvtpd_ps(v[0].v)),
+                high = _mm256_castps_pd(_mm512_cvtpd_ps(v[1].v));
+  out.v = _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castpd256_pd512(low), high, 1));
+}
+#elif defined EIGEN_VECTORIZE_AVX2
+inline void narrow(const Vec<double>* v, Vec<float>& out) {
+  out.v = _mm256_set_m128(_mm256_cvtpd_ps(v[1].v), _mm256_cvtpd_ps(v[0].v));
+}
+#else
+inline void narrow(const Vec<double>* v, Vec<float>& out) {
+  alignas(64) double wide[Vec<float>::size];
+  alignas(64) float single[Vec<float>::size];
+  for (Index i = 0; i < Vec<float>::size; i += Vec<double>::size) (v++)->store(wide + i);
+  for (Index i = 0; i < Vec<float>::size; ++i) single[i] = static_cast<float>(wide[i]);
+  out = Vec<float>::load(single);
+}
+#endif
+inline void narrow(const Vec<double>* v, Vec<double>& out) { out = *v; }
+
 // The sum of a register: its halves added, then theirs, and so on.
 inline double add_up(Vec<double> v) {
 #ifdef EIGEN_VECTORIZE_AVX512
@@ -84,30 +98,226 @@ inline double add_up(Vec<double> v) {
 
 }  // namespace detail
 
-// The sum over a row of the registers that f(part, j, lane) returns.
-template <class T, class F>
-double sum_row(Index n, F&& f) {
-  constexpr Index wide = Vec<double>::size, parts = Vec<T>::size / wide;
-  Vec<double> sum[kLanes / wide];
-  for (Vec<double>& s : sum) s = Vec<double>(0.0);
-  for_packets<T>(n, [&](auto part, Index j, Index lane) {
-    Vec<double> v[parts];
-    detail::widen(part.keep(f(part, j, lane), Vec<T>(T(0))), v);
-    for (Index i = 0; i < parts; ++i) sum[lane / wide + i] = sum[lane / wide + i] + v[i];
-  });
-  for (Index half = kLanes / wide / 2; half > 0; half /= 2)
-    for (Index i = 0; i < half; ++i) sum[i] = sum[i] + sum[i + half];
-  return detail::add_up(sum[0]);
-}
-
-// The largest element, NaNs left out; -infinity if there is none.
 template <class T>
-T largest(Index n, const T* x) {
-  const Vec<T> least(-std::numeric_limits<T>::infinity());
-  Vec<T> top = least;
-  for_packets<T>(
-      n, [&](auto part, Index j, Index) { top = max(top, part.keep(part.load(x + j), least)); });
-  return Eigen::internal::predux_max(top.v);
+class OneRow {
+ public:
+  using Number = double;
+  template <class Part>
+  struct Place {
+    Part part;
+    Index j, lane;
+  };
+  struct Values {
+    const T* x;
+    template <class Part>
+    Vec<T> operator()(const Place<Part>& at) const {
+      return at.part.load(x + at.j);
+    }
+  };
+  // In memory, but the last few beside it: to load what a masked store has just written takes many
+  // cycles.
+  class Kept {
+   public:
+    explicit Kept(T* row) : row_(row) {}
+    void put(const Place<Whole<T>>& at, Vec<T> v) { v.store(row_ + at.j); }
+    void put(const Place<Front<T>>& at, Vec<T> v) { v.store(last_ + at.lane); }
+    Vec<T> operator()(const Place<Whole<T>>& at) const { return Vec<T>::load(row_ + at.j); }
+    Vec<T> operator()(const Place<Front<T>>& at) const { return Vec<T>::load(last_ + at.lane); }
+
+   private:
+    T* row_;
+    alignas(64) T last_[kLanes];
+  };
+  struct Labels {
+    Index label;
+    template <class Part>
+    Mask<T> at(const Place<Part>& place) const {  // at most one element
+      return equal(Vec<T>::load(kCounting<T>.data()), Vec<T>(T(label - place.j)));
+    }
+    Number of(const Values& in) const { return in.x[label]; }
+  };
+
+  explicit OneRow(Index columns) : n_(columns) {}
+
+  Values read(const T* x) const { return {x}; }
+  Kept keep(T* memory) const { return Kept(memory); }
+  Labels labels(const std::int32_t* labels) const { return {*labels}; }
+  Number numbers(const double* x) const { return *x; }
+  static Number number(Vec<T> same) { return static_cast<double>(same.first()); }
+  static void store(Number v, double* x) { *x = v; }
+  static Vec<T> vector(Number v) { return Vec<T>(T(v)); }
+
+  template <class F>
+  void write(T* y, F&& f) const {
+    each([&](const auto& at) { at.part.store(f(at), y + at.j); });
+  }
+
+  // The largest element, NaNs left out; -infinity if there is none.
+  Vec<T> largest(const Values& in) const {
+    const Vec<T> least(-std::numeric_limits<T>::infinity());
+    Vec<T> top = least;
+    each([&](const auto& at) { top = max(top, at.part.keep(in(at), least)); });
+    return Vec<T>(Eigen::internal::predux_max(top.v));
+  }
+
+  template <class F>
+  Number sum(F&& f) const {
+    constexpr Index wide = Vec<double>::size, parts = Vec<T>::size / wide;
+    Vec<double> sum[kLanes / wide];
+    for (Vec<double>& s : sum) s = Vec<double>(0.0);
+    each([&](const auto& at) {
+      Vec<double> v[parts];
+      detail::widen(at.part.keep(f(at), Vec<T>(T(0))), v);
+      for (Index i = 0; i < parts; ++i) sum[at.lane / wide + i] = sum[at.lane / wide + i] + v[i];
+    });
+    for (Index half = kLanes / wide / 2; half > 0; half /= 2)
+      for (Index i = 0; i < half; ++i) sum[i] = sum[i] + sum[i + half];
+    return detail::add_up(sum[0]);
+  }
+
+ private:
+  template <class F>
+  void each(F&& f) const {
+    for_packets<T>(n_, [&](const auto& part, Index j, Index lane) {
+      f(Place<std::remove_cvref_t<decltype(part)>>{part, j, lane});
+    });
+  }
+
+  Index n_;
+};
+
+// A double for each of a register's length of rows.
+template <class T>
+struct Numbers {
+  static constexpr Index parts = Vec<T>::size / Vec<double>::size;
+  Vec<double> v[parts];
+
+  Numbers() = default;
+  Numbers(double x) { std::fill_n(v, parts, Vec<double>(x)); }
+  explicit Numbers(Vec<T> x) { detail::widen(x, v); }
+
+  template <class F>
+  static Numbers map(const Numbers& a, const Numbers& b, F&& f) {
+    Numbers out;
+    for (Index i = 0; i < parts; ++i) out.v[i] = f(a.v[i], b.v[i]);
+    return out;
+  }
+  using V = Vec<double>;
+  friend Numbers operator+(const Numbers& a, const Numbers& b) {
+    return map(a, b, [](V x, V y) { return x + y; });
+  }
+  friend Numbers operator-(const Numbers& a, const Numbers& b) {
+    return map(a, b, [](V x, V y) { return x - y; });
+  }
+  friend Numbers operator*(const Numbers& a, const Numbers& b) {
+    return map(a, b, [](V x, V y) { return x * y; });
+  }
+  friend Numbers operator/(const Numbers& a, const Numbers& b) {
+    return map(a, b, [](V x, V y) { return x / y; });
+  }
+  friend Numbers operator-(const Numbers& a) {
+    return map(a, a, [](V x, V) { return -x; });
+  }
+};
+
+template <class T>
+class NarrowRows {
+ public:
+  using Number = Numbers<T>;
+  static constexpr Index width = Vec<T>::size;  // rows
+  // A register a column; a place is the column's number.
+  struct Columns {
+    alignas(64) T data[kLanes * width];
+    Columns() {}  // left as it is
+    Vec<T> operator()(Index j) const { return Vec<T>::load(data + j * width); }
+    void put(Index j, Vec<T> v) { v.store(data + j * width); }
+  };
+  struct Labels {
+    Vec<T> label;
+    Index n;
+    Mask<T> at(Index j) const { return equal(label, Vec<T>(T(j))); }
+    Number of(const Columns& in) const {
+      Vec<T> out(T(0));
+      for (Index j = 0; j < n; ++j) out = select(at(j), in(j), out);
+      return Number(out);
+    }
+  };
+
+  // Rows 1 ... width of 1 ... kLanes columns.
+  NarrowRows(Index rows, Index columns) : rows_(rows), n_(columns) {}
+
+  Columns read(const T* x) const {
+    Columns out;
+    for (Index j = 0; j < n_; j += width)
+      transpose(x + j, n_, rows_, std::min(width, n_ - j), out.data + j * width, width, true);
+    return out;
+  }
+  Columns keep(T*) const { return Columns(); }
+  Labels labels(const std::int32_t* labels) const {
+    alignas(64) T label[width];
+    for (Index i = 0; i < width; ++i) label[i] = i < rows_ ? static_cast<T>(labels[i]) : T(-1);
+    return {Vec<T>::load(label), n_};
+  }
+  Number numbers(const double* x) const {
+    Number out;
+    for (Index i = 0; i < Number::parts; ++i) {
+      const Index first = i * Vec<double>::size;
+      out.v[i] =
+          Front<double>(std::clamp<Index>(rows_ - first, 0, Vec<double>::size)).load(x + first);
+    }
+    return out;
+  }
+  static Number number(Vec<T> v) { return Number(v); }
+  // All of a register's rows.
+  static void store(const Number& v, double* x) {
+    for (Index i = 0; i < Number::parts; ++i) v.v[i].store(x + i * Vec<double>::size);
+  }
+  static Vec<T> vector(const Number& v) {
+    Vec<T> out;
+    detail::narrow(v.v, out);
+    return out;
+  }
+
+  template <class F>
+  void write(T* y, F&& f) const {
+    Columns out;
+    for (Index j = 0; j < n_; ++j) out.put(j, f(j));
+    for (Index j = 0; j < n_; j += width)
+      transpose(out.data + j * width, width, std::min(width, n_ - j), rows_, y + j, n_, false);
+  }
+
+  Vec<T> largest(const Columns& in) const {
+    Vec<T> top(-std::numeric_limits<T>::infinity());
+    for (Index j = 0; j < n_; ++j) top = max(top, in(j));
+    return top;
+  }
+
+  template <class F>
+  Number sum(F&& f) const {
+    constexpr Index half = kLanes / 2;
+    Number sum[half];
+    for (Index j = 0; j < half; ++j) sum[j] = j < n_ ? Number(f(j)) : Number(0.0);
+    for (Index j = half; j < n_; ++j) sum[j - half] = sum[j - half] + Number(f(j));
+    for (Index h = half / 2; h > 0; h /= 2)
+      for (Index j = 0; j < h; ++j) sum[j] = sum[j] + sum[j + h];
+    return sum[0] + Number(0.0);  // -0 becomes 0, as where every lane starts from 0
+  }
+
+ private:
+  Index rows_, n_;
+};
+
+// Calls f(view, first row) until all rows are done.
+template <class T, class F>
+void for_rows(Index rows, Index columns, F&& f) {
+  constexpr Index w = Vec<T>::size;
+  if constexpr (w > 1) {
+    if (rows > 1 && columns <= kLanes) {
+      for (Index r = 0; r < rows; r += w) f(NarrowRows<T>(std::min(w, rows - r), columns), r);
+      return;
+    }
+  }
+  for (Index r = 0; r < rows; ++r) f(OneRow<T>(columns), r);
 }
 
 }  // namespace lamina

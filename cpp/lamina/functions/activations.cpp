@@ -9,7 +9,7 @@ template <class F, class T>
 void forward(const double* parameters, Index rows, Index n, const T* x, T* y) {
   const F f(parameters);
   if constexpr (RowWise<F>) {
-    for (Index r = 0; r < rows; ++r) f.row_value(n, x + r * n, y + r * n);
+    for_rows<T>(rows, n, [&](const auto& view, Index r) { f.value(view, x + r * n, y + r * n); });
   } else {
     map_packets(rows * n, x, y, [f](Vec<T> v) { return f.value(v); });
   }
@@ -20,7 +20,9 @@ void backward(const double* parameters, Index rows, Index n, const T* x, const T
               T* dx) {
   const F f(parameters);
   if constexpr (RowWise<F>) {
-    for (Index r = 0; r < rows; ++r) f.row_backward(n, y + r * n, dy + r * n, dx + r * n);
+    for_rows<T>(rows, n, [&](const auto& view, Index r) {
+      f.backward(view, y + r * n, dy + r * n, dx + r * n);
+    });
   } else if constexpr (F::needs == Needs::input) {
     map_packets(rows * n, x, dy, dx, [f](Vec<T> v, Vec<T> d) { return d * f.derivative(v, v); });
   } else {

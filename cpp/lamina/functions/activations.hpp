@@ -1,6 +1,6 @@
 // Activation functions. An elementwise one gives value(x) and derivative(x, y) for a register; a
-// row-wise one (softmax) gives rows. Add a struct here and its name to the list below: look-up,
-// kernels, documentation and gradient tests follow.
+// row-wise one (softmax) works on a view of rows (base/rows.hpp). Add a struct here and its name to
+// the list below: look-up, kernels, documentation and gradient tests follow.
 #pragma once
 
 #include "lamina/base/math.hpp"
@@ -122,26 +122,25 @@ struct Softmax {
   static constexpr bool row_wise = true;
   explicit Softmax(const double*) {}
 
-  template <class T>
-  void row_value(Index n, const T* x, T* y) const {
-    const Vec<T> top(largest(n, x));
-    RowStore<T> store(y);
-    const double sum = sum_row<T>(n, [&](auto part, Index j, Index lane) {
-      const Vec<T> e = exp(part.load(x + j) - top);
-      store.put(part, j, lane, e);
-      return e;
+  template <class Rows, class T>
+  void value(const Rows& rows, const T* x, T* y) const {
+    const auto in = rows.read(x);
+    const Vec<T> top = rows.largest(in);
+    auto e = rows.keep(y);
+    const auto sum = rows.sum([&](const auto& at) {
+      const Vec<T> v = exp(in(at) - top);
+      e.put(at, v);
+      return v;
     });
-    const Vec<T> inverse(T(1 / sum));
-    for_packets<T>(n, [&](auto part, Index j, Index lane) {
-      part.store(store.get(part, j, lane) * inverse, y + j);
-    });
+    const Vec<T> inverse = rows.vector(1.0 / sum);
+    rows.write(y, [&](const auto& at) { return e(at) * inverse; });
   }
   // dx = y (dy - sum_k dy_k y_k)
-  template <class T>
-  void row_backward(Index n, const T* y, const T* dy, T* dx) const {
-    const Vec<T> dot(T(sum_row<T>(
-        n, [&](auto part, Index j, Index) { return part.load(dy + j) * part.load(y + j); })));
-    map_packets(n, y, dy, dx, [dot](Vec<T> v, Vec<T> d) { return v * (d - dot); });
+  template <class Rows, class T>
+  void backward(const Rows& rows, const T* y, const T* dy, T* dx) const {
+    const auto v = rows.read(y), d = rows.read(dy);
+    const Vec<T> dot = rows.vector(rows.sum([&](const auto& at) { return d(at) * v(at); }));
+    rows.write(dx, [&](const auto& at) { return v(at) * (d(at) - dot); });
   }
 };
 

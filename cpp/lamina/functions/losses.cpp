@@ -8,18 +8,21 @@ namespace {
 template <class L, class T>
 void run_rows(const L& loss, Index rows, Index n, const T* p, Target<T> y, const double* scale,
               double* values, T* gradient) {
-  alignas(64) double factor[kLanes], argument[kLanes];
+  alignas(64) double plain[kLanes], factor[kLanes], argument[kLanes];
   for (Index r = 0; r < rows; r += kLanes) {
     const Index count = std::min(kLanes, rows - r);
-    for (Index i = 0; i < count; ++i) {
+    for_rows<T>(count, n, [&]<class View>(const View& view, Index i) {
+      using Number = typename View::Number;
       const Index at = (r + i) * n;
-      const RowValue v =
-          loss.row(n, p + at, y.at(r + i, n), scale ? scale[r + i] : 1.0, gradient + at);
-      values[r + i] = v.plain, factor[i] = v.factor, argument[i] = v.argument;
-    }
+      const Number share = scale ? view.numbers(scale + r + i) : Number(1.0);
+      const RowValue<Number> v = loss.row(view, n, p + at, y.at(r + i, n), share, gradient + at);
+      view.store(v.plain, plain + i);
+      view.store(v.factor, factor + i);
+      view.store(v.argument, argument + i);
+    });
     for_packets<double>(count, [&](auto part, Index i, Index) {
       const Vec<double> logarithm = log(part.load(argument + i));
-      part.store(fma(part.load(factor + i), logarithm, part.load(values + r + i)), values + r + i);
+      part.store(fma(part.load(factor + i), logarithm, part.load(plain + i)), values + r + i);
     });
   }
 }
@@ -34,11 +37,13 @@ void run_elements(const L& loss, Index rows, Index n, const T* p, const T* y, co
   if (n >= kLanes) {
     for (Index r = 0; r < rows; ++r) {
       const Index at = r * n;
-      values[r] = mean * sum_row<T>(n, [&, f = Vec<T>(factor(r))](auto part, Index j, Index) {
-                    const Pair<T> l = loss.element(part.load(p + at + j), part.load(y + at + j));
-                    part.store(l.derivative * f, gradient + at + j);
-                    return l.value;
-                  });
+      const Vec<T> f(factor(r));
+      values[r] = mean * OneRow<T>(n).sum([&](const auto& at_j) {
+        const Index j = at + at_j.j;
+        const Pair<T> l = loss.element(at_j.part.load(p + j), at_j.part.load(y + j));
+        at_j.part.store(l.derivative * f, gradient + j);
+        return l.value;
+      });
     }
     return;
   }

@@ -1,6 +1,7 @@
 // Losses. A row's loss is the mean over outputs (cross-entropy over classes: the sum). Elementwise
-// losses give value and derivative for a register; row losses give rows. `logits` means that the
-// prediction is the input of the output activation (softmax or sigmoid), fused here.
+// losses give value and derivative for a register; row losses work on a view of rows
+// (base/rows.hpp). `logits` means that the prediction is the input of the output activation
+// (softmax or sigmoid), fused here.
 #pragma once
 
 #include "lamina/base/math.hpp"
@@ -30,8 +31,9 @@ struct Pair {
 };
 
 // A row's loss is plain + factor ln(argument): logarithms are taken for several rows at once.
+template <class Number>
 struct RowValue {
-  double plain, factor = 0, argument = 1;
+  Number plain, factor = 0.0, argument = 1.0;
 };
 
 struct MeanSquaredError {
@@ -109,64 +111,78 @@ struct CategoricalCrossentropy {
   CategoricalCrossentropy(const double* p, bool fused)
       : logits(fused || p[0] != 0), smoothing(p[1]) {}
 
-  // One row; d (n) receives factor * dl/dp, and holds the exponentials before that.
-  template <class T>
-  RowValue row(Index n, const T* p, Target<T> y, double factor, T* d) const {
+  // Rows of a view; d receives factor * dl/dp.
+  template <class Rows, class T, class Number = typename Rows::Number>
+  RowValue<Number> row(const Rows& rows, Index n, const T* p, Target<T> y, const Number& factor,
+                       T* d) const {
     const double spread = smoothing / static_cast<double>(n), kept = 1 - smoothing;
-    if (!logits) return {from_probabilities<T>(n, p, y, T(spread), T(kept), T(factor), d)};
-    const T top = largest(n, p);
-    const auto below_top = [&](auto part, Index j, Index) {
-      return part.load(p + j) - Vec<T>(top);
-    };
-    RowStore<T> store(d);
-    const double sum = sum_row<T>(n, [&](auto part, Index j, Index lane) {
-      const Vec<T> e = exp(below_top(part, j, lane));
-      store.put(part, j, lane, e);
-      return e;
+    if (!logits)
+      return {from_probabilities(rows, p, y, Vec<T>(T(spread)), Vec<T>(T(kept)),
+                                 rows.vector(factor), d)};
+    const auto in = rows.read(p);
+    const Vec<T> top = rows.largest(in);
+    const auto below_top = [&](const auto& at) { return in(at) - top; };
+    auto e = rows.keep(d);
+    const Number sum = rows.sum([&](const auto& at) {
+      const Vec<T> v = exp(below_top(at));
+      e.put(at, v);
+      return v;
     });
     if (y.labels) {
-      double dot = kept * static_cast<double>(p[*y.labels] - top);
-      if (spread != 0) dot += spread * sum_row<T>(n, below_top);
-      const Vec<T> share(T(factor / sum)), rest(T(-factor * spread)), one(T(-factor * kept));
-      for_packets<T>(n, [&](auto part, Index j, Index lane) {
-        const Vec<T> g = fma(store.get(part, j, lane), share, rest);
-        part.store(select(is_column<T>(*y.labels - j), g + one, g), d + j);
+      const auto label = rows.labels(y.labels);
+      Number dot = kept * (label.of(in) - rows.number(top));
+      if (spread != 0) dot = dot + spread * rows.sum(below_top);
+      const Vec<T> share = rows.vector(factor / sum), rest = rows.vector(-factor * spread),
+                   one = rows.vector(-factor * kept);
+      rows.write(d, [&](const auto& at) {
+        const Vec<T> g = fma(e(at), share, rest);
+        return select(label.at(at), g + one, g);
       });
-      return {-dot, 1, sum};
+      return {-dot, 1.0, sum};
     }
-    const auto target = [&, keep = Vec<T>(T(kept)), plus = Vec<T>(T(spread))](auto part, Index j,
-                                                                              Index) {
-      return fma(keep, part.load(y.values + j), plus);
+    const auto target = [&, values = rows.read(y.values), keep = Vec<T>(T(kept)),
+                         plus = Vec<T>(T(spread))](const auto& at) {
+      return fma(keep, values(at), plus);
     };
-    const double mass = sum_row<T>(n, target);  // a soft label's row need not sum to exactly 1
-    const double dot = sum_row<T>(n, [&](auto part, Index j, Index lane) {
-      return target(part, j, lane) * below_top(part, j, lane);
-    });
-    const Vec<T> share(T(factor * mass / sum)), minus(T(-factor));
-    for_packets<T>(n, [&](auto part, Index j, Index lane) {
-      part.store(fma(target(part, j, lane), minus, store.get(part, j, lane) * share), d + j);
-    });
+    const Number mass = rows.sum(target);  // a soft label's row need not sum to exactly 1
+    const Number dot = rows.sum([&](const auto& at) { return target(at) * below_top(at); });
+    const Vec<T> share = rows.vector(factor * mass / sum), minus = rows.vector(-factor);
+    rows.write(d, [&](const auto& at) { return fma(target(at), minus, e(at) * share); });
     return {-dot, mass, sum};
   }
 
  private:
-  // Which element of a register is number `at`, if any.
-  template <class T>
-  static Mask<T> is_column(Index at) {
-    return equal(Vec<T>::load(kCounting<T>.data()), Vec<T>(T(at)));
+  template <class Rows, class T>
+  typename Rows::Number from_probabilities(const Rows& rows, const T* p, Target<T> y, Vec<T> spread,
+                                           Vec<T> kept, Vec<T> factor, T* d) const {
+    const auto in = rows.read(p);
+    if (y.labels)
+      return from_probabilities(
+          rows, in,
+          [&, label = rows.labels(y.labels), zero = Vec<T>(T(0))](const auto& at) {
+            return select(label.at(at), kept, zero) + spread;
+          },
+          factor, d);
+    return from_probabilities(
+        rows, in,
+        [&, values = rows.read(y.values)](const auto& at) { return kept * values(at) + spread; },
+        factor, d);
   }
 
-  template <class T>
-  double from_probabilities(Index n, const T* p, Target<T> y, Vec<T> spread, Vec<T> kept,
-                            Vec<T> factor, T* d) const {
+  template <class Rows, class In, class Share, class T>
+  typename Rows::Number from_probabilities(const Rows& rows, const In& in, const Share& share,
+                                           Vec<T> factor, T* d) const {
     const Vec<T> low(kProbabilityEpsilon<T>), high(T(1) - kProbabilityEpsilon<T>), zero(T(0));
-    return -sum_row<T>(n, [&](auto part, Index j, Index) {
-      const Vec<T> share = y.labels ? select(is_column<T>(*y.labels - j), kept, zero)
-                                    : kept * part.load(y.values + j);
-      const Vec<T> x = part.load(p + j), t = share + spread, q = min(max(x, low), high);
-      part.store(select(equal(q, x), -factor * t / q, zero), d + j);
-      return select(equal(t, zero), zero, t * log(q));
+    const auto clipped = [&](const auto& at) { return min(max(in(at), low), high); };
+    const auto sum = rows.sum([&](const auto& at) {
+      const Vec<T> t = share(at);
+      return select(equal(t, zero), zero, t * log(clipped(at)));
     });
+    rows.write(d, [&](const auto& at) {
+      const Vec<T> q = clipped(at);
+      return select(equal(q, in(at)), -factor * share(at) / q, zero);
+    });
+    return -sum;
   }
 };
 
@@ -174,7 +190,7 @@ using Losses =
     List<MeanSquaredError, MeanAbsoluteError, BinaryCrossentropy, CategoricalCrossentropy>;
 
 template <class Thing>
-concept RowLoss = requires { &Thing::template row<float>; };
+concept RowLoss = requires { &Thing::template row<OneRow<float>, float>; };
 template <class Thing>
 concept Fusible = requires { Thing::fused_activation; };
 

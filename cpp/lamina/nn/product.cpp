@@ -73,8 +73,8 @@ void pack_rows(Index rows, Index cols, const T* from, Index stride, Index distan
     for (Index j = 0; j < whole; j += kPanel<T>, panel += distance)
       for (Index v = 0; v < kPanel<T>; v += w) Vec<T>::load(from + j + v).store(panel + v);
     if (whole == cols) continue;
-    std::copy_n(from + whole, cols - whole, panel);
-    std::fill_n(panel + cols - whole, kPanel<T> - (cols - whole), T(0));
+    for (Index v = 0; v < kPanel<T>; v += w)
+      Front<T>(std::clamp<Index>(cols - whole - v, 0, w)).load(from + whole + v).store(panel + v);
   }
 }
 
@@ -85,7 +85,7 @@ void pack_transposed(Index depth, Index cols, const T* from, Index stride, T* to
   for (Index v = 0; v < kPanel<T>; v += w)
     for (Index k = 0; k < depth; k += w)
       transpose(from + v * stride + k, stride, std::clamp<Index>(cols - v, 0, w),
-                std::min(w, depth - k), to + k * kPanel<T> + v, kPanel<T>);
+                std::min(w, depth - k), to + k * kPanel<T> + v, kPanel<T>, true);
 }
 
 // Rows of A a multiple of some kilobytes apart share a few places in the first-level cache.
@@ -117,6 +117,8 @@ class Run {
  public:
   Run(const Task<T>& task, ProductScratch<T>& scratch) : t_(task), scratch_(scratch) {
     strips_ = (t_.rows + kBlockRows - 1) / kBlockRows;
+    strip_rows_ = t_.rows / strips_;
+    longer_strips_ = t_.rows % strips_;
     // A copied panel or strip pays if it is read several times.
     pack_b_ =
         t_.b_transposed ? t_.b.stride > 1 : !t_.b.panels && t_.cols > kPanel<T> && strips_ > 2;
@@ -148,8 +150,9 @@ class Run {
     const Index depth = std::min(kChunk, t_.depth - k0);
     const Index cols = std::min(kColumnBlock<T>, t_.cols - j0);
     look_ahead(j0, cols, k0);
-    for (Index s = 0; s < strips_; ++s) {
-      const Index first = t_.rows * s / strips_, rows = t_.rows * (s + 1) / strips_ - first;
+    Index first = 0, rows = 0;
+    for (Index s = 0; s < strips_; ++s, first += rows) {
+      rows = strip_rows_ + (s < longer_strips_ ? 1 : 0);
       Block<T> block = block_at(first, rows, k0, depth);
       if (a_is_far_) next_strip(first + rows, k0, depth);
       for (Index j = 0; j < cols; j += kPanel<T>)
@@ -286,10 +289,20 @@ class Run {
 
   const Task<T>& t_;
   ProductScratch<T>& scratch_;
-  Index strips_;
+  Index strips_, strip_rows_, longer_strips_;  // of the rows: as equal as can be
   bool pack_b_, pack_a_, a_is_far_;
   Prefetch ahead_, strip_ahead_;
 };
+
+template <class T>
+void transpose_all(const T* from, Index from_stride, Index rows, Index cols, T* to,
+                   Index to_stride) {
+  constexpr Index w = Vec<T>::size;
+  for (Index i = 0; i < rows; i += w)
+    for (Index j = 0; j < cols; j += w)
+      transpose(from + i * from_stride + j, from_stride, std::min(w, rows - i),
+                std::min(w, cols - j), to + j * to_stride + i, to_stride, false);
+}
 
 // Few columns would leave most of a register empty; C^T = B^T A^T are the same chains.
 template <class T>
@@ -297,15 +310,14 @@ void run_turned(const Task<T>& t, ProductScratch<T>& scratch) {
   scratch.c.reserve(t.cols * t.rows);
   T* turned = scratch.c.data();
   const bool start = t.add || t.bias;
-  for (Index j = 0; start && j < t.cols; ++j)
-    for (Index i = 0; i < t.rows; ++i)
-      turned[j * t.rows + i] = t.add ? t.c[i * t.c_stride + j] : t.bias[j];
+  if (t.add) transpose_all(t.c, t.c_stride, t.rows, t.cols, turned, t.rows);
+  for (Index j = 0; start && !t.add && j < t.cols; ++j)
+    std::fill_n(turned + j * t.rows, t.rows, t.bias[j]);
   const Operand<T> a{t.b.data, t.b.panels ? kPanel<T> : t.b.stride};
   Run<T>(
       {t.cols, t.rows, t.depth, a, t.a, t.b_transposed, t.a_rows, turned, t.rows, nullptr, start},
       scratch)();
-  for (Index i = 0; i < t.rows; ++i)
-    for (Index j = 0; j < t.cols; ++j) t.c[i * t.c_stride + j] = turned[j * t.rows + i];
+  transpose_all(turned, t.rows, t.cols, t.rows, t.c, t.c_stride);
 }
 
 template <class T>
