@@ -78,6 +78,10 @@ void copy_row(const std::byte* p, Index n, Index stride, bool swapped, T* out) {
       return;
     }
   }
+  if (n == 1) {  // a target
+    *out = static_cast<T>(read<S>(p, swapped));
+    return;
+  }
   if (stride == sizeof(S) && !swapped && reinterpret_cast<std::uintptr_t>(p) % alignof(S) == 0) {
     const S* in = reinterpret_cast<const S*>(p);
     for (Index j = 0; j < n; ++j) out[j] = static_cast<T>(in[j]);
@@ -126,20 +130,27 @@ struct Selection {
   Index rows = 0;
   Index following = 0;  // rows behind these that are likely to be wanted next
   Index source(Index r) const { return index ? index[r] : first + r; }
+  // Tells rows of successive selections from one order apart.
+  std::uintptr_t place(Index r) const {
+    return reinterpret_cast<std::uintptr_t>(index) +
+           static_cast<std::uintptr_t>(index ? r * Index{sizeof *index} : first + r);
+  }
 };
 
-// Copies rows [begin, end) of a selection into out, one after another, converting. Rows a few
-// places ahead are asked for: the selection may jump about in more memory than any cache holds.
+// Copies rows [begin, end) of a selection into out, one after another, converting. Unless they have
+// been asked for, rows a few places ahead are: the selection may jump about in more memory than any
+// cache holds.
 template <class T>
-void gather_rows(const ArrayView& view, const Selection& selection, Index begin, Index end,
-                 T* out) {
+void gather_rows(const ArrayView& view, const Selection& selection, Index begin, Index end, T* out,
+                 bool asked_for = false) {
   constexpr Index kAheadBytes = 2048;
   const auto* data = static_cast<const std::byte*>(view.data);
   const Index n = view.columns, stride = view.column_stride;
   const bool swapped = view.swapped;
   detail::with_scalar(view.dtype, [&]<class S>(S) {
     const Index bytes = stride * (n - 1) + static_cast<Index>(sizeof(S));
-    const Index ahead = selection.index && bytes > 0 ? 1 + kAheadBytes / (bytes + 64) : 0;
+    const bool ask = selection.index && bytes > 0 && !asked_for;
+    const Index ahead = ask ? 1 + kAheadBytes / (bytes + 64) : 0;
     for (Index r = begin; r < end; ++r, out += n) {
       if (ahead > 0 && r + ahead < end)
         prefetch_bytes(data + selection.source(r + ahead) * view.row_stride, bytes);
@@ -163,27 +174,40 @@ class RowsAhead {
   // Rows [begin, end) of a selection, of which it knows rows + following.
   RowsAhead(const ArrayView& view, const Selection& selection, Index begin, Index end)
       : data_(static_cast<const char*>(view.data)),
-        index_(selection.index),
+        selection_(selection),
         row_stride_(view.row_stride),
         bytes_(std::max<Index>(1, view.column_stride * view.columns)),
+        first_(begin),
         row_(begin),
-        end_(selection.index ? std::min(end, selection.rows + selection.following) : begin) {}
+        end_(std::min(end, selection.rows + selection.following)) {}
 
   Index bytes() const { return (end_ - row_) * bytes_; }
 
   void go_on() {
-    for (int line = 0; line < kLines && row_ < end_; ++line) {
-      prefetch_line(data_ + index_[row_] * row_stride_ + at_);
-      at_ += 64;
-      if (at_ >= bytes_) at_ = 0, ++row_;
+    Index lines = kLines;
+    for (; lines > 0 && row_ < end_; ++row_, at_ = 0) {
+      const char* row = data_ + selection_.source(row_) * row_stride_;
+      const Index bytes = bytes_ + offset_in_line(row);
+      Index at = at_;
+      for (; at < bytes && lines > 0; at += kLine, --lines) prefetch_near(row + at);
+      if (at < bytes) {
+        at_ = at;
+        return;
+      }
     }
+  }
+
+  // Have these rows been asked for?
+  bool reached(const ArrayView& view, const Selection& selection, Index begin, Index end) const {
+    return view.data == data_ && selection.place(begin) >= selection_.place(first_) &&
+           selection.place(end) <= selection_.place(row_);
   }
 
  private:
   static constexpr int kLines = 8;
   const char* data_ = nullptr;
-  const std::int64_t* index_ = nullptr;
-  Index row_stride_ = 0, bytes_ = 1, row_ = 0, end_ = 0, at_ = 0;
+  Selection selection_;
+  Index row_stride_ = 0, bytes_ = 1, first_ = 0, row_ = 0, end_ = 0, at_ = 0;
 };
 
 // Copies row `row` of the view into out[0..columns), converting.

@@ -8,6 +8,13 @@
 
 namespace lamina {
 
+inline constexpr Index kLine = 64;  // bytes
+
+// How far an address lies behind its line's beginning: so much more is to be asked for.
+inline Index offset_in_line(const void* address) {
+  return static_cast<Index>(reinterpret_cast<std::uintptr_t>(address) % kLine);
+}
+
 // Brings the line at `address` into the second-level cache.
 inline void prefetch_line([[maybe_unused]] const char* address) {
 #if defined(__GNUC__)
@@ -15,10 +22,18 @@ inline void prefetch_line([[maybe_unused]] const char* address) {
 #endif
 }
 
+// Into the first-level cache.
+inline void prefetch_near([[maybe_unused]] const char* address) {
+#if defined(__GNUC__)
+  __builtin_prefetch(address, 0, 3);
+#endif
+}
+
 // The first 4 KiB of a run of bytes; the processor sees by itself how a longer walk goes on.
 inline void prefetch_bytes(const void* data, Index bytes) {
   const char* from = static_cast<const char*>(data);
-  for (Index i = 0; i < std::min<Index>(bytes, 4096); i += 64) prefetch_line(from + i);
+  bytes = std::min<Index>(bytes + offset_in_line(data), 4096);
+  for (Index i = 0; i < bytes; i += kLine) prefetch_line(from + i);
 }
 
 // A matrix that is asked for in walks.
@@ -56,7 +71,6 @@ class Prefetch {
   }
 
  private:
-  static constexpr Index kLine = 64;
   const char* from_ = nullptr;
   Index stride_ = 0, width_ = 0, rows_ = 0, row_ = 0, column_ = 0;
 };

@@ -64,7 +64,9 @@ void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training,
   padded_ = round_up(batch.rows, kRowStep);
   for (Space& space : spaces_) {
     space.bad_row = -1;
-    space.rows_ahead = space.scratch.rows = {};  // nothing of a selection that may be gone
+    space.asked_for = space.scratch.rows;
+    space.following = space.scratch.rows = {};  // nothing is read of a selection that may be gone
+    space.many_follow = false;
     Context<T>& c = space.context;
     c.parameters = parameters;
     c.rows = batch.rows;
@@ -104,11 +106,12 @@ void Workspace<T>::gather(Space& space, Range rows) {
     }
     const Index width = port.value.width;
     T* x = space.values[static_cast<std::size_t>(port.value.id)].row(rows.begin);
-    gather_rows(view, rows_, rows.begin, real, x);
+    gather_rows(view, rows_, rows.begin, real, x,
+                space.asked_for.reached(view, rows_, rows.begin, real));
     if (rows_.following > 0) {
-      space.rows_ahead = RowsAhead(view, rows_, rows_.rows + rows.begin, rows_.rows + rows.end);
-      if (space.rows_ahead.bytes() < kFewBytes)
-        space.scratch.rows = std::exchange(space.rows_ahead, {});
+      space.following = RowsAhead(view, rows_, rows_.rows + rows.begin, rows_.rows + rows.end);
+      space.many_follow = space.following.bytes() >= kFewBytes;
+      if (!space.many_follow) space.scratch.rows = space.following;
     }
     std::fill_n(x + (real - rows.begin) * width, (rows.end - real) * width, T(0));
     if (!view.streamed || space.bad_row >= 0) continue;
@@ -133,6 +136,7 @@ void Workspace<T>::act(const Action& action, int thread, Range rows) {
   Space& space = spaces_[static_cast<std::size_t>(thread)];
   const Context<T>& c = space.context;
   if (action.kind == ActionKind::gather) return gather(space, rows);
+  space.scratch.rows.go_on();
   const auto i = static_cast<std::size_t>(action.op);
   const Op<T>& op = static_cast<const Op<T>&>(*plan_.graph.ops[i]);
   switch (action.kind) {

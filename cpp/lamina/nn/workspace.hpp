@@ -2,8 +2,6 @@
 // It belongs to a call; two threads can run one plan with two workspaces.
 #pragma once
 
-#include <utility>
-
 #include "lamina/base/array.hpp"
 #include "lamina/nn/plan.hpp"
 
@@ -67,7 +65,7 @@ class Workspace {
   // gathered.
   void look_ahead(int thread) {
     Space& space = spaces_[static_cast<std::size_t>(thread)];
-    space.scratch.rows = std::exchange(space.rows_ahead, {});
+    if (space.many_follow) space.scratch.rows = space.following;
   }
 
   // Row of the arrays that held NaN or infinity in a streamed input, the first in batch order; -1.
@@ -86,7 +84,8 @@ class Workspace {
     std::vector<Codes> codes;                       // by value id
     std::vector<Buffer<std::int32_t>> code_memory;  // by port, of a block
     Context<T> context;
-    RowsAhead rows_ahead;
+    RowsAhead following, asked_for;  // the next step's rows; those of this one, by the last
+    bool many_follow = false;
     Index bad_row = -1;
   };
   void gather(Space& space, Range rows);
