@@ -60,42 +60,22 @@ bool update(const UpdateRange<T>& r) {
   constexpr Index w = Vec<T>::size;
   const Constants<T> c(r);
   Vec<T> finite(T(0));
-  const auto at = [&](T* p, const T* g, T* const* slot, T* average) {
+  const auto at = [&](auto part, Index i) {
+    const Vec<T> zero(T(0));
     Vec<T> s[O::slots + 1];
-    for (int k = 0; k < O::slots; ++k) s[k] = Vec<T>::load(slot[k]);
-    const Vec<T> out = step<O>(c, Vec<T>::load(p), Vec<T>::load(g), s);
-    finite = fma(out, Vec<T>(T(0)), finite);  // 0 * inf and 0 * NaN are NaN
-    out.store(p);
-    for (int k = 0; k < O::slots; ++k) s[k].store(slot[k]);
-    if (average) {
-      const Vec<T> a = Vec<T>::load(average);
-      fma(c.average_rate, out - a, a).store(average);
+    for (int k = 0; k < O::slots; ++k) s[k] = part.load(r.slot[k] + i);
+    const Vec<T> out = step<O>(c, part.load(r.p + i), part.load(r.g + i), s);
+    finite = fma(part.keep(out, zero), zero, finite);  // 0 * inf and 0 * NaN are NaN
+    part.store(out, r.p + i);
+    for (int k = 0; k < O::slots; ++k) part.store(s[k], r.slot[k] + i);
+    if (r.average) {
+      const Vec<T> a = part.load(r.average + i);
+      part.store(fma(c.average_rate, out - a, a), r.average + i);
     }
   };
   Index i = 0;
-  for (; i + w <= r.n; i += w) {
-    T* slot[kMaxSlots] = {};
-    for (int k = 0; k < O::slots; ++k) slot[k] = r.slot[k] + i;
-    at(r.p + i, r.g + i, slot, r.average ? r.average + i : nullptr);
-  }
-  if (i < r.n) {
-    // The tail runs the same code on padded copies.
-    alignas(64) T p[w] = {}, g[w] = {}, s0[w] = {}, s1[w] = {}, a[w] = {};
-    T* slot[kMaxSlots] = {s0, s1};
-    const Index rest = r.n - i;
-    for (Index j = 0; j < rest; ++j) {
-      p[j] = r.p[i + j], g[j] = r.g[i + j];
-      for (int k = 0; k < O::slots; ++k) slot[k][j] = r.slot[k][i + j];
-      if (r.average) a[j] = r.average[i + j];
-    }
-    for (Index j = rest; j < w; ++j) s0[j] = s1[j] = T(1);  // no 0 / 0 in the padding
-    at(p, g, slot, r.average ? a : nullptr);
-    for (Index j = 0; j < rest; ++j) {
-      r.p[i + j] = p[j];
-      for (int k = 0; k < O::slots; ++k) r.slot[k][i + j] = slot[k][j];
-      if (r.average) r.average[i + j] = a[j];
-    }
-  }
+  for (; i + w <= r.n; i += w) at(Whole<T>{}, i);
+  if (i < r.n) at(Front<T>(r.n - i), i);
   alignas(64) T sums[w];
   finite.store(sums);
   bool good = true;

@@ -76,6 +76,8 @@ void StepRunner<T>::share_tiles(int threads) {
 
 template <class T>
 bool StepRunner<T>::weigh(const Batch& batch, const Data& data) {
+  if (data.weights.empty() && weighed_alike_ == batch.rows) return true;
+  weighed_alike_ = data.weights.empty() ? batch.rows : -1;
   double sum = 0;
   for (Index r = 0; r < batch.rows; r += kRowStep) {
     double chunk = 0;
@@ -107,7 +109,7 @@ bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& moni
         std::min<Index>(padded / kRowStep, 1 + static_cast<Index>(stage_seconds_[s] / kLongStage));
     const auto start = timed ? Clock::now() : Clock::time_point();
     for (Index i = 0; i < parts; ++i) {
-      if (!monitor.keep_going()) return false;
+      if ((timed || i > 0) && !monitor.keep_going()) return false;
       const Index chunks = padded / kRowStep;
       space_.run_stage(stage, {chunks * i / parts * kRowStep, chunks * (i + 1) / parts * kRowStep},
                        threads_, loss);

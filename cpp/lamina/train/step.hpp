@@ -71,6 +71,7 @@ class StepRunner {
   Workspace<T> space_;
   ObjectiveRunner<T> loss_;
   Buffer<double> weight_, scale_;        // by batch row; scale = weight / sum of weights
+  Index weighed_alike_ = -1;             // rows they were last filled for without weights
   std::vector<std::size_t> first_tile_;  // by thread: tiles are owned statically
   std::vector<Buffer<T>> tile_;          // by thread
   std::vector<double> stage_seconds_;
