@@ -26,6 +26,9 @@ inline constexpr Index kNear = 256 * 1024;  // bytes of A that stay in the secon
 // Products with at most so many columns are turned round: C^T = B^T A^T. It costs a transposition
 // of A in the forward product, and of C alone in the kernel's gradient.
 inline constexpr Index kFewForward = 4, kFewGradient = 10;
+// So is the gradient of the input of a kernel of so many weights, if it is larger than both of the
+// other operands: these are transposed then instead of the kernel, whose rows lie far apart.
+inline constexpr Index kLargeKernel = 1 << 18;
 
 template <class T>
 using Kernel = void (*)(const Block<T>&);
@@ -126,7 +129,10 @@ class Run {
     a_is_far_ = t_.rows * t_.depth * static_cast<Index>(sizeof(T)) > kNear;
     if (pack_b_)
       scratch.b.reserve(kChunk * round_up(std::min(t_.cols, kColumnBlock<T>), kPanel<T>));
-    if (pack_a_) scratch.a.reserve(std::max(kBlockRows * kRowDistance, kChunk * kStepDistance));
+    // Few rows that lie in columns are copied for all strips at once: their cache lines are shared.
+    a_at_once_ = pack_a_ && !t_.a_rows && t_.rows <= kMostAtOnce;
+    step_distance_ = round_up(a_at_once_ ? t_.rows : kBlockRows, Vec<T>::size);
+    if (pack_a_) scratch.a.reserve(std::max(kBlockRows * kRowDistance, kChunk * step_distance_));
   }
 
   void operator()() {
@@ -137,7 +143,7 @@ class Run {
 
  private:
   static constexpr Index kRowDistance = kChunk + 16;  // an odd number of cache lines
-  static constexpr Index kStepDistance = round_up(kBlockRows, Vec<T>::size);
+  static constexpr Index kMostAtOnce = 32;
 
   const T* a_at(Index i, Index k) const {
     return t_.a.data + (t_.a_rows ? i * t_.a.stride + k : k * t_.a.stride + i);
@@ -202,8 +208,13 @@ class Run {
         std::copy_n(block.a + i * t_.a.stride, depth, to + i * kRowDistance);
       block.a_stride = kRowDistance;
     } else {
-      copy_steps(rows, depth, block.a, to);
-      block.a_stride = kStepDistance;
+      block.a_stride = step_distance_;
+      if (!a_at_once_)
+        copy_steps(rows, depth, block.a, to);
+      else if (first == 0)
+        copy_steps(t_.rows, depth, block.a, to);
+      else
+        to += first;
     }
     block.a = to;
     return block;
@@ -212,7 +223,7 @@ class Run {
   void copy_steps(Index rows, Index depth, const T* from, T* to) const {
     constexpr Index w = Vec<T>::size;
     const Index vectors = (rows + w - 1) / w;
-    for (Index k = 0; k < depth; ++k, from += t_.a.stride, to += kStepDistance)
+    for (Index k = 0; k < depth; ++k, from += t_.a.stride, to += step_distance_)
       for (Index v = 0; v < vectors; ++v) Vec<T>::load(from + v * w).store(to + v * w);
   }
 
@@ -290,7 +301,8 @@ class Run {
   const Task<T>& t_;
   ProductScratch<T>& scratch_;
   Index strips_, strip_rows_, longer_strips_;  // of the rows: as equal as can be
-  bool pack_b_, pack_a_, a_is_far_;
+  Index step_distance_;                        // between steps of k of a copied A
+  bool pack_b_, pack_a_, a_at_once_, a_is_far_;
   Prefetch ahead_, strip_ahead_;
 };
 
@@ -322,7 +334,9 @@ void run_turned(const Task<T>& t, ProductScratch<T>& scratch) {
 
 template <class T>
 bool turned(const Product<T>& p) {
-  if (p.kind == ProductKind::input_grad || p.rows < kPanel<T>) return false;
+  if (p.rows < kPanel<T>) return false;
+  if (p.kind == ProductKind::input_grad)
+    return p.depth * p.cols >= kLargeKernel && p.depth * p.cols > 2 * p.rows * (p.depth + p.cols);
   return p.cols <=
          (p.kind == ProductKind::forward ? kFewForward : std::min(kFewGradient, kPanel<T>));
 }
