@@ -12,7 +12,7 @@
 #include "check.hpp"
 #include "lamina/base/parallel.hpp"
 #include "lamina/base/processors.hpp"
-#include "lamina/train/thread_chooser.hpp"
+#include "lamina/base/thread_chooser.hpp"
 
 using namespace lamina;
 

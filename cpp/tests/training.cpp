@@ -156,7 +156,45 @@ void check_evaluations_of_all_shapes() {
 
 }  // namespace
 
+// Few rows may be shared by columns: the same bits on any number of threads.
+void check_shares_of_columns() {
+  const auto model = Model::create(parse_json("model", R"({"seed": 3, "layers": [
+      {"class": "Input", "shape": [900]}, {"class": "Dense", "units": 700, "activation": "relu"},
+      {"class": "Dense", "units": 777, "activation": "tanh"},
+      {"class": "Dense", "units": 3, "activation": "softmax"}]})"));
+  const auto& net = dynamic_cast<const ModelOf<float>&>(*model);
+  const Plan plan(net.graph(), PlanOptions{});
+  std::vector<float> x(16 * 900);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i));
+  const std::vector<ArrayView> inputs = {{x.data(), DType::float32, 16, 900, 3600, 4}};
+  for (const Index rows : {1, 2, 3, 5, 16}) {
+    Workspace<float> alone(plan, 16, 16, 1);
+    const Batch batch{{nullptr, 0, rows}, &inputs};
+    alone.begin(net.weights(), batch, false, 0, 0);
+    alone.enter_block(0, {0, rows});
+    for (const Action& action : plan.stages[0].actions) alone.act(action, 0, {0, rows});
+    for (const int threads : {2, 3, 7}) {
+      Workspace<float> shared(plan, 16, 16, threads);
+      shared.begin(net.weights(), batch, false, 0, 0);
+      shared.enter_block(0, {0, rows});
+      int regions = 0;
+      for (const Action& action : plan.stages[0].actions) {
+        if (action.kind == ActionKind::forward)
+          regions +=
+              static_cast<const Op<float>&>(*plan.graph.ops[static_cast<std::size_t>(action.op)])
+                  .shares_columns(rows);
+        shared.act_together(action, threads, {0, rows});
+      }
+      CHECK(regions == 2);
+      const float *a = alone.values(0, plan.output).row(0),
+                  *b = shared.values(0, plan.output).row(0);
+      CHECK(std::equal(a, a + rows * 3, b));
+    }
+  }
+}
+
 int main() {
+  check_shares_of_columns();
   check_allocations_of_evaluations();
   check_evaluations_of_all_shapes();
   for (const char* optimizer :

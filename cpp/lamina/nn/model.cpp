@@ -1,15 +1,30 @@
 #include "lamina/nn/model.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "lamina/nn/layer.hpp"
 
 namespace lamina {
+namespace {
+
+// Reads the clock if anybody wants to know.
+class Stopwatch {
+ public:
+  using Clock = std::chrono::steady_clock;
+  explicit Stopwatch(bool wanted) : start_(wanted ? Clock::now() : Clock::time_point()) {}
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  Clock::time_point start_;
+};
+
+}  // namespace
 
 int worthwhile_threads(int requested, Index rows, Index flops_per_row) {
   const double work = static_cast<double>(rows) * static_cast<double>(flops_per_row);
-  return work < 4e7 ? 1 : thread_count(requested);
+  return work < 1e7 ? 1 : thread_count(requested);
 }
 
 std::unique_ptr<Model> Model::create(const Json& spec) {
@@ -215,26 +230,55 @@ std::unique_ptr<Workspace<T>> ModelOf<T>::borrow_space(Index block, int threads)
 }
 
 template <class T>
+void ModelOf<T>::return_space(std::unique_ptr<Workspace<T>> space) const {
+  if (idle_.size() < 4) return idle_.push_back(std::move(space));
+  const auto smallest = std::min_element(idle_.begin(), idle_.end(),
+                                         [](auto& a, auto& b) { return a->block() < b->block(); });
+  if ((*smallest)->block() < space->block()) *smallest = std::move(space);
+}
+
+template <class T>
 void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
                          const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
   if (n == 0) return;
   const Index block = std::clamp<Index>(options.block_rows, 1, n);
-  const int threads = worthwhile_threads(options.num_threads, n, inference_->flops_per_row);
+  const bool by_columns = n <= std::min(block, kRowStep) && shares_columns(n);
+  int threads = by_columns ? thread_count(options.num_threads)
+                           : worthwhile_threads(options.num_threads, n, inference_->flops_per_row);
   std::unique_ptr<Workspace<T>> space = borrow_space(block, threads);
+  ThreadChooser* chooser = threads == 1 ? nullptr : by_columns ? &of_columns_ : &of_rows_;
+  const Stopwatch watch(chooser != nullptr);
+  if (chooser) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    threads = std::min(threads, chooser->next());
+  }
   const Reading reading(*this);
   space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, 0);
   T* y = static_cast<T*>(out);
   const Value output = inference_->output;
-  run_inference(*space, *inference_, n, block, threads, options.tick, [&](int thread, Range rows) {
+  const auto copy = [&](int thread, Range rows) {
     std::copy_n(space->values(thread, output).row(rows.begin), rows.size() * output.width,
                 y + rows.begin * output.width);
-  });
+  };
+  if (by_columns && threads > 1) {
+    space->enter_block(0, {0, n});
+    for (const Action& action : inference_->stages[0].actions)
+      space->act_together(action, threads, {0, n});
+    copy(0, {0, n});
+  } else {
+    run_inference(*space, *inference_, n, block, threads, options.tick, copy);
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.size() < 4) return idle_.push_back(std::move(space));
-  const auto smallest = std::min_element(idle_.begin(), idle_.end(),
-                                         [](auto& a, auto& b) { return a->block() < b->block(); });
-  if ((*smallest)->block() < space->block()) *smallest = std::move(space);
+  if (chooser) chooser->took(watch.seconds(), static_cast<double>(n + 6));
+  return_space(std::move(space));
+}
+
+template <class T>
+bool ModelOf<T>::shares_columns(Index rows) const {
+  return std::any_of(graph_.ops.begin(), graph_.ops.end(), [rows](const auto& op) {
+    return static_cast<const Op<T>&>(*op).shares_columns(rows);
+  });
 }
 
 template <class T>

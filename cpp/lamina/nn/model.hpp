@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "lamina/base/thread_chooser.hpp"
 #include "lamina/nn/layer.hpp"
 #include "lamina/nn/workspace.hpp"
 
@@ -127,10 +128,13 @@ class ModelOf final : public Model {
   friend class Model;
   void initialize();
   std::unique_ptr<Workspace<T>> borrow_space(Index block, int threads) const;
+  void return_space(std::unique_ptr<Workspace<T>> space) const;  // under the lock
+  bool shares_columns(Index rows) const;
   Buffer<T> parameters_, gradients_;
   mutable std::mutex mutex_;
   std::unique_ptr<Plan> inference_;
   mutable std::vector<std::unique_ptr<Workspace<T>>> idle_;  // of inference, kept for the next call
+  mutable ThreadChooser of_rows_, of_columns_;  // of predictions shared by rows, and by columns
   std::shared_ptr<const Buffer<T>> published_;
   mutable std::atomic<int> live_readers_{0};
 
@@ -143,16 +147,18 @@ class ModelOf final : public Model {
   std::uint64_t forward_calls_ = 0;
 };
 
-// Runs `plan`'s only stage over n rows, `block` at a time, and hands each finished block to
+// Runs `plan`'s only stage over n rows, at most `block` at a time, and hands each finished block to
 // use(thread, rows). Between parts of some 25 milliseconds it calls tick().
 template <class T, class Use>
 void run_inference(Workspace<T>& space, const Plan& plan, Index n, Index block, int threads,
                    const std::function<void()>& tick, Use&& use) {
   constexpr double kModestRate = 2e10;  // flops a second, of one thread
+  const Index rounds = (n + block * threads - 1) / (block * threads);
+  block = std::min(block, round_up((n + rounds * threads - 1) / (rounds * threads), kRowStep));
   const Index blocks = (n + block - 1) / block;
   const double seconds = static_cast<double>(plan.flops_per_row * block + 1) / kModestRate;
   const Index part =
-      tick ? std::max<Index>(threads, static_cast<Index>(0.025 * threads / seconds)) : blocks;
+      tick ? round_up(static_cast<Index>(0.025 * threads / seconds) + 1, threads) : blocks;
   for (Index first = 0; first < blocks; first += part) {
     if (tick) tick();
     const Index count = std::min(part, blocks - first);
@@ -169,7 +175,7 @@ void run_inference(Workspace<T>& space, const Plan& plan, Index n, Index block, 
   }
 }
 
-// Threads for `rows` rows at `flops_per_row`: one if the work is below about a millisecond.
+// Threads for `rows` rows at `flops_per_row`: one if the work is below some tens of microseconds.
 int worthwhile_threads(int requested, Index rows, Index flops_per_row);
 
 }  // namespace lamina

@@ -83,6 +83,15 @@ class Op : public OpBase {
  public:
   using Ctx = Context<T>;
   virtual void forward(const Ctx& c, Range rows) const = 0;
+  // Few rows may be shared by columns instead, where that is worth a parallel region.
+  virtual bool shares_columns(Index rows) const {
+    (void)rows;
+    return false;
+  }
+  virtual void forward_share(const Ctx&, ProductScratch<T>&, Range rows, int share,
+                             int shares) const {
+    (void)rows, (void)share, (void)shares;
+  }
   // Writes (or, where `add`, adds to) the gradient of each input that has memory.
   virtual void backward(const Ctx& c, Range rows, const std::vector<bool>& add) const = 0;
   // Keeps in the op's state what parameter_gradient needs of the output's gradient.

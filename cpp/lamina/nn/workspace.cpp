@@ -157,6 +157,16 @@ void Workspace<T>::act(const Action& action, int thread, Range rows) {
 }
 
 template <class T>
+void Workspace<T>::act_together(const Action& action, int threads, Range rows) {
+  if (action.kind != ActionKind::forward) return act(action, 0, rows);
+  const auto& op = static_cast<const Op<T>&>(*plan_.graph.ops[static_cast<std::size_t>(action.op)]);
+  if (!op.shares_columns(rows.size())) return act(action, 0, rows);
+  parallel(threads, [&](int thread) {
+    op.forward_share(context(0), *context(thread).scratch, rows, thread, threads);
+  });
+}
+
+template <class T>
 void Workspace<T>::finish_stage(const Stage& stage) {
   if (stage.op < 0) return;
   const Op<T>& op = static_cast<const Op<T>&>(*plan_.graph.ops[static_cast<std::size_t>(stage.op)]);

@@ -48,6 +48,8 @@ class Workspace {
   // Moves the block stores of a thread to these rows.
   void enter_block(int thread, Range rows);
   void act(const Action& action, int thread, Range rows);
+  // The same on several threads, for few rows of the first one's block.
+  void act_together(const Action& action, int threads, Range rows);
 
   const Context<T>& context(int thread) const {
     return spaces_[static_cast<std::size_t>(thread)].context;

@@ -5,9 +5,9 @@
 
 #include <chrono>
 
+#include "lamina/base/thread_chooser.hpp"
 #include "lamina/train/objective.hpp"
 #include "lamina/train/optimizer.hpp"
-#include "lamina/train/thread_chooser.hpp"
 
 namespace lamina {
 
