@@ -128,6 +128,15 @@ def test_arithmetic_of_an_epoch(bench: Any, key: str, seconds_at_116_gflops: flo
     assert case.flops_per_epoch / 116e9 == pytest.approx(seconds_at_116_gflops, rel=0.02)
 
 
+def test_variants_are_compared_with_plain_layers() -> None:
+    few = ["--rows-scale", "0.005", "--rounds", "1", "--threads", "1"]
+    done = run("variants.py", "--cases", "A", *few)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.endswith("%")]
+    assert [line.split()[0] for line in lines[:3]] == ["float32", "float64", "plain"]
+    assert len(lines) == 10
+
+
 def test_ratios_are_taken_round_by_round_at_the_best_thread_counts(bench: Any) -> None:
     report = bench("report")
     results = [

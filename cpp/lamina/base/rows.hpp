@@ -96,6 +96,34 @@ inline double add_up(Vec<double> v) {
 #endif
 }
 
+// Sixteen sums in double that grow lane by lane, and their total.
+class LaneSums {
+ public:
+  LaneSums() {
+    for (Vec<double>& s : sum_) s = Vec<double>(0.0);
+  }
+  // The registers of v go to the lanes from `lane` on: each becomes f(register, sum).
+  template <class T, class F>
+  void take(Vec<T> v, Index lane, F&& f) {
+    constexpr Index parts = Vec<T>::size / kWide;
+    Vec<double> part[parts];
+    widen(v, part);
+    for (Index i = 0; i < parts; ++i) {
+      Vec<double>& sum = sum_[lane / kWide + i];
+      sum = f(part[i], sum);
+    }
+  }
+  double total() {
+    for (Index half = kLanes / kWide / 2; half > 0; half /= 2)
+      for (Index i = 0; i < half; ++i) sum_[i] = sum_[i] + sum_[i + half];
+    return add_up(sum_[0]);
+  }
+
+ private:
+  static constexpr Index kWide = Vec<double>::size;
+  Vec<double> sum_[kLanes / kWide];
+};
+
 }  // namespace detail
 
 template <class T>
@@ -162,17 +190,12 @@ class OneRow {
 
   template <class F>
   Number sum(F&& f) const {
-    constexpr Index wide = Vec<double>::size, parts = Vec<T>::size / wide;
-    Vec<double> sum[kLanes / wide];
-    for (Vec<double>& s : sum) s = Vec<double>(0.0);
+    detail::LaneSums sums;
     each([&](const auto& at) {
-      Vec<double> v[parts];
-      detail::widen(at.part.keep(f(at), Vec<T>(T(0))), v);
-      for (Index i = 0; i < parts; ++i) sum[at.lane / wide + i] = sum[at.lane / wide + i] + v[i];
+      sums.take(at.part.keep(f(at), Vec<T>(T(0))), at.lane,
+                [](Vec<double> v, Vec<double> sum) { return sum + v; });
     });
-    for (Index half = kLanes / wide / 2; half > 0; half /= 2)
-      for (Index i = 0; i < half; ++i) sum[i] = sum[i] + sum[i + half];
-    return detail::add_up(sum[0]);
+    return sums.total();
   }
 
  private:

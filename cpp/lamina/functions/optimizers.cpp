@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "lamina/base/rows.hpp"
+
 namespace lamina {
 namespace {
 
@@ -104,14 +106,13 @@ const OptimizerKernels<T>& optimizer_kernels(int index) {
 
 template <class T>
 double squared_norm(const UpdateRange<T>& r) {
-  const T twice_l2 = T(2 * r.l2), l1 = T(r.proximal ? 0 : r.l1);
-  double sum = 0;
-  for (Index i = 0; i < r.n; ++i) {
-    const T s = r.p[i] > 0 ? T(1) : r.p[i] < 0 ? T(-1) : T(0);
-    const double g = std::fma(l1, s, std::fma(twice_l2, r.p[i], r.g[i]));
-    sum += g * g;
-  }
-  return sum;
+  const Vec<T> twice_l2(T(2 * r.l2)), l1(T(r.proximal ? 0 : r.l1));
+  detail::LaneSums sums;
+  for_packets<T>(r.n, [&](auto part, Index i, Index lane) {  // beyond the end g and p are 0
+    sums.take(penalized(part.load(r.g + i), part.load(r.p + i), twice_l2, l1), lane,
+              [](Vec<double> g, Vec<double> sum) { return fma(g, g, sum); });
+  });
+  return sums.total();
 }
 
 template const OptimizerKernels<float>& optimizer_kernels<float>(int);
