@@ -12,7 +12,7 @@
 
 #include <algorithm>
 
-#include "lamina/base/simd.hpp"
+#include "lamina/base/transpose.hpp"
 
 namespace lamina {
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "lamina/base/transpose.hpp"
 #include "lamina/nn/micro_kernel.hpp"
 
 namespace lamina {

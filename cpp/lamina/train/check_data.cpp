@@ -82,30 +82,39 @@ void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& v
   fail(what, ": row ", row, " holds a value that is not finite");
 }
 
-// Calls check(row, values) for all rows, read some at a time.
+// Calls check(first row, rows, values) for all rows, some at a time.
 template <class F>
-void for_rows(const ArrayView& y, F&& check) {
-  constexpr Index kRows = 64;
-  Buffer<double> block(kRows * y.columns);
+void for_blocks(const ArrayView& y, F&& check) {
+  const Index at_a_time = std::max<Index>(1, 2048 / std::max<Index>(1, y.columns));
+  Buffer<double> block(at_a_time * y.columns);
   const Selection all{nullptr, 0, y.rows};
-  for (Index first = 0; first < y.rows; first += kRows) {
-    const Index end = std::min(y.rows, first + kRows);
+  for (Index first = 0; first < y.rows; first += at_a_time) {
+    const Index end = std::min(y.rows, first + at_a_time);
     gather_rows(y, all, first, end, block.data());
-    for (Index r = first; r < end; ++r) check(r, block.data() + (r - first) * y.columns);
+    check(first, end - first, block.data());
   }
 }
 
-// Labels are below 2^31, so a whole number survives the way through an int32.
+// Calls check(row, values) for all rows.
+template <class F>
+void for_rows(const ArrayView& y, F&& check) {
+  for_blocks(y, [&](Index first, Index rows, const double* values) {
+    for (Index r = 0; r < rows; ++r) check(first + r, values + r * y.columns);
+  });
+}
+
 bool is_label(double y, Index classes) {
-  return y >= 0 && y < static_cast<double>(classes) &&
-         y == static_cast<double>(static_cast<std::int32_t>(y));
+  return (y >= 0) & (y < static_cast<double>(classes)) & (y == std::floor(y));
 }
 
 void check_labels(const Data& data, Index classes) {
-  for_rows(data.target, [&](Index r, const double* y) {
-    require(is_label(*y, classes), "y: label ", *y, " in row ", r,
-            " is not a whole number in 0 ... ", classes - 1, " (the model has ", classes,
-            " outputs)");
+  for_blocks(data.target, [&](Index first, Index rows, const double* y) {
+    bool good = true;  // of all at first: a register at a time
+    for (Index r = 0; r < rows; ++r) good &= is_label(y[r], classes);
+    for (Index r = 0; r < rows && !good; ++r)
+      require(is_label(y[r], classes), "y: label ", y[r], " in row ", first + r,
+              " is not a whole number in 0 ... ", classes - 1, " (the model has ", classes,
+              " outputs)");
   });
 }
 
