@@ -139,7 +139,8 @@ class Model:
         batch_size : int, optional
             Rows that a thread takes at a time. Default: 256.
         num_threads : int, optional
-            Default: what OpenMP offers; one for little work.
+            At most so many. Default: what OpenMP offers. One for little work, for the first four
+            calls (to know how long they take there) and where others keep the processors busy.
 
         Returns
         -------
