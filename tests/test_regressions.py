@@ -242,6 +242,7 @@ def test_fewer_threads_than_asked_for():
     """OMP_THREAD_LIMIT=1 made every large prediction fail."""
     code = (
         "import numpy as np, lamina as lm\n"
+        "lm.Model._exact_threads = True\n"
         "m = lm.Model([lm.Input(100), lm.Dense(500, activation='relu'), lm.Dense(1)], seed=0)\n"
         "print(m.predict(np.ones((4000, 100)), num_threads=2).shape)"
     )

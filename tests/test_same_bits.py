@@ -43,6 +43,7 @@ def check_schedule(name: str, seed: int, threads: int, monkeypatch: pytest.Monke
     want = expected(name)
     schedule = drawn(np.random.default_rng([seed, threads, list(CASES).index(name)]))
     monkeypatch.setattr(lm.Trainer, "_scheduling", schedule)
+    monkeypatch.setattr(lm.Model, "_exact_threads", True)
     assert outcome(name, table(name), threads=threads) == want, (schedule, threads)
 
 
@@ -208,15 +209,32 @@ def test_a_row_is_predicted_the_same_in_any_company(name):
 
 
 @EVERY_CASE
-def test_a_prediction_depends_neither_on_batches_nor_on_threads(name):
+def test_a_prediction_depends_neither_on_batches_nor_on_threads(name, monkeypatch):
     model, x = fitted(name), table(name).x
     whole = model.predict(x, num_threads=1)
     for size in (1, 2, 7, 16, 33, 100, 10000):
         assert np.array_equal(model.predict(x, batch_size=size), whole), size
-    many = pick(x, np.tile(np.arange(len(whole)), 9))  # work enough for several threads
+    monkeypatch.setattr(lm.Model, "_exact_threads", True)
+    many = pick(x, np.tile(np.arange(len(whole)), 9))
     for threads in THREADS:
         found = model.predict(many, batch_size=16 * threads, num_threads=threads)
         assert np.array_equal(found, np.tile(whole, (9, 1))), threads
+
+
+@pytest.mark.parametrize("rows", [1, 5, 16])
+def test_few_rows_of_a_large_network_on_several_threads(rows, monkeypatch):
+    """They are shared by columns; what is too small for a normal number is 0 there, too."""
+    layers = [lm.Input(700), lm.Dense(800, activation="relu"), lm.Dense(4, activation="softmax")]
+    model = lm.Model(layers, seed=0)
+    layers[-1].kernel *= 1e-3
+    layers[-1].bias[:] = 0, 0, 0, -87.2
+    x = np.random.default_rng(0).normal(size=(40, 700)).astype(np.float32)
+    whole = model.predict(x, num_threads=1)
+    assert not whole[:, 3].any()
+    monkeypatch.setattr(lm.Model, "_exact_threads", True)
+    for threads in THREADS:
+        found = model.predict(x[:rows], num_threads=threads)
+        assert np.array_equal(found, whole[:rows]), threads
 
 
 @EVERY_CASE

@@ -165,6 +165,7 @@ print(max(min(used_after(call) for _ in range(3)) for call in calls))
 FORKS = """
 import signal
 warnings.simplefilter("ignore")  # Python warns of forks in a process with threads
+lm.Model._exact_threads = True
 ours, model = train(make()), make()
 expected = model.predict(x, num_threads=2).tobytes()
 for _ in range({forks}):
@@ -232,6 +233,7 @@ def test_beside_another_library_with_threads(peer, order):
     alone = run("print(train(make()))")
     program = """
 warnings.simplefilter("ignore")
+lm.Model._exact_threads = True
 ours, model = [], make()
 expected = model.predict(x, num_threads=1)
 for _ in range(3):

@@ -10,11 +10,12 @@ namespace {
 using Pointer = std::shared_ptr<Model>;
 
 py::array run_predict(const Model& model, const std::vector<ArrayView>& x,
-                      std::optional<Index> batch_size, std::optional<int> num_threads) {
+                      std::optional<Index> batch_size, std::optional<int> num_threads,
+                      bool exact_threads) {
   const Index rows = model.check_inputs(x);
   py::array out = empty(model.dtype(), {rows, model.graph().output.width});
   void* y = out.mutable_data();
-  PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), {}};
+  PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}};
   // Below some tens of microseconds nobody gains from the GIL, or waits for a signal.
   if (rows <= 256 && rows * model.flops_per_row() < 1000000) {
     model.predict(x, y, options);
@@ -27,19 +28,20 @@ py::array run_predict(const Model& model, const std::vector<ArrayView>& x,
 }
 
 py::array predict(const Model& model, const std::vector<py::array>& inputs,
-                  std::optional<Index> batch_size, std::optional<int> num_threads) {
-  return run_predict(model, views(inputs), batch_size, num_threads);
+                  std::optional<Index> batch_size, std::optional<int> num_threads,
+                  bool exact_threads) {
+  return run_predict(model, views(inputs), batch_size, num_threads, exact_threads);
 }
 
 // The short way for a model with one numeric input and an array that it can read as it is; None
 // otherwise, and then Python converts or says what is wrong.
 py::object predict_rows(const Model& model, const py::handle& x, std::optional<Index> batch_size,
-                        std::optional<int> num_threads) {
+                        std::optional<int> num_threads, bool exact_threads) {
   const auto& ports = model.graph().ports;
   std::vector<ArrayView> views(1);
   if (ports.size() != 1 || ports[0].codes || !plain_rows(x, ports[0].value.width, views[0]))
     return py::none();
-  return run_predict(model, views, batch_size, num_threads);
+  return run_predict(model, views, batch_size, num_threads, exact_threads);
 }
 
 py::array forward(Model& model, const std::vector<py::array>& inputs, bool training) {
@@ -164,8 +166,8 @@ void bind_model(py::module_& m) {
       .def("summary", &summary)
       .def("operations", &operations)
       .def("predict", &predict, "inputs"_a, "batch_size"_a = py::none(),
-           "num_threads"_a = py::none())
-      .def("predict_rows", &predict_rows, "x"_a, "batch_size"_a, "num_threads"_a)
+           "num_threads"_a = py::none(), "exact_threads"_a = false)
+      .def("predict_rows", &predict_rows, "x"_a, "batch_size"_a, "num_threads"_a, "exact_threads"_a)
       .def("forward", &forward, "inputs"_a, "training"_a)
       .def("backward", &backward, "gradient"_a)
       .def("set_trainable", &Model::set_trainable, "layer"_a, "trainable"_a)

@@ -111,11 +111,15 @@ void check_quotas() {
 // Feeds steps that take `alone` seconds on one thread and `together` on two; how many of them ran
 // on two?
 int steps_on_two(ThreadChooser& chooser, int steps, double alone, double together) {
+  static double now = 0;
   int count = 0;
   for (int i = 0; i < steps; ++i) {
     const bool two = chooser.next() == 2;
     count += two ? 1 : 0;
-    chooser.took(two ? together : alone);
+    const double work = i % 2 + 1;  // of any size
+    const double seconds = work * (two ? together : alone);
+    now += seconds;
+    chooser.took(seconds, now, work);
   }
   return count;
 }

@@ -156,6 +156,8 @@ void check_evaluations_of_all_shapes() {
 
 }  // namespace
 
+namespace {
+
 // Few rows may be shared by columns: the same bits on any number of threads.
 void check_shares_of_columns() {
   const auto model = Model::create(parse_json("model", R"({"seed": 3, "layers": [
@@ -192,6 +194,8 @@ void check_shares_of_columns() {
     }
   }
 }
+
+}  // namespace
 
 int main() {
   check_shares_of_columns();

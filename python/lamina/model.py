@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,6 +54,9 @@ class Model:
     >>> model.num_parameters
     13
     """
+
+    # As many threads as asked for, however little the work: never changes bits, tests force it.
+    _exact_threads: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -139,8 +142,9 @@ class Model:
         batch_size : int, optional
             Rows that a thread takes at a time. Default: 256.
         num_threads : int, optional
-            At most so many. Default: what OpenMP offers. One for little work, for the first four
-            calls (to know how long they take there) and where others keep the processors busy.
+            At most so many. Default: what OpenMP offers. One for little work; calls of less than
+            some milliseconds are timed, the first of them on one thread, and take one where others
+            keep the processors busy.
 
         Returns
         -------
@@ -154,9 +158,10 @@ class Model:
         TypeError
             If X holds text or objects.
         """
-        result: NDArray[Any] | None = self._core.predict_rows(X, batch_size, num_threads)
+        how = batch_size, num_threads, self._exact_threads
+        result: NDArray[Any] | None = self._core.predict_rows(X, *how)
         if result is None:
-            result = self._core.predict(self._inputs(X), batch_size, num_threads)
+            result = self._core.predict(self._inputs(X), *how)
         return result
 
     def predict_classes(self, X: Any, *, threshold: float = 0.5) -> NDArray[np.intp]:

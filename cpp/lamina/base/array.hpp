@@ -2,7 +2,9 @@
 // a time. The core never copies a data set; it gathers the rows of a batch out of these views.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 
@@ -216,13 +218,6 @@ void gather_row(const ArrayView& view, Index row, T* out) {
   gather_rows(view, Selection{nullptr, row, 1}, 0, 1, out);
 }
 
-inline double read_element(const ArrayView& view, Index row, Index column) {
-  ArrayView one = view;
-  one.data = static_cast<const std::byte*>(view.data) + column * view.column_stride;
-  one.columns = 1;
-  double value = 0;
-  gather_row(one, row, &value);
-  return value;
-}
+double read_element(const ArrayView& view, Index row, Index column);
 
 }  // namespace lamina

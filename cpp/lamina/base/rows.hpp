@@ -11,6 +11,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
 
 #include "lamina/base/transpose.hpp"
 

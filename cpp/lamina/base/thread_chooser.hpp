@@ -19,8 +19,9 @@ class ThreadChooser {
   bool chooses() const { return most_ > 1 && !exact_; }
   int next() const { return !exact_ && alone() ? 1 : most_; }
 
-  // Tells how long the step on next() threads took, and how much work it was, in any unit.
-  void took(double seconds, double work = 1) {
+  // Tells how long the step on next() threads took, what a clock says now (seconds), and how much
+  // work it was, in any unit.
+  void took(double seconds, double now, double work) {
     if (!chooses()) return;
     const double rate = seconds / work;
     if (probing()) {                 // the first steps, on one thread: what it takes alone
@@ -29,10 +30,10 @@ class ThreadChooser {
       probe_ += seconds;
       return;
     }
-    if (wait_ > 0) {  // on one thread for a while
+    if (waits_) {  // on one thread for a while
       single_ += 0.1 * (rate - single_);
-      wait_ -= seconds;
-      if (wait_ <= 0) begin_window();
+      waits_ = now < until_;
+      if (!waits_) wakes_ = true, sum_ = alone_ = 0;
       return;
     }
     if (wakes_) {  // the first one wakes the others and is not counted
@@ -46,25 +47,24 @@ class ThreadChooser {
     const bool slower = sum_ > alone_;
     pause_ = slower ? std::min(kLongestPause, 2 * pause_) : kShortestPause;
     if (slower)
-      wait_ = pause_;
+      waits_ = true, until_ = now + pause_;
     else
       sum_ = alone_ = 0;
   }
 
  private:
   bool probing() const { return measured_ < kProbe || probe_ < kShortestProbe; }
-  bool alone() const { return probing() || wait_ > 0; }
-  void begin_window() { wakes_ = true, sum_ = alone_ = 0; }
+  bool alone() const { return probing() || waits_; }
 
   static constexpr int kProbe = 4, kWindow = 8;                             // steps
   static constexpr double kShortestProbe = 0.0005, kShortestWindow = 0.01;  // seconds
   static constexpr double kShortestPause = 0.05, kLongestPause = 2.0;
   int most_;
-  bool exact_, wakes_ = true;
+  bool exact_, wakes_ = true, waits_ = false;
   int measured_ = 0;
   double probe_ = 0, single_ = 0;  // seconds; seconds a unit of work, on one thread
   double sum_ = 0, alone_ = 0;     // of the window: what its steps took, and would have taken alone
-  double wait_ = 0, pause_ = kShortestPause;
+  double until_ = 0, pause_ = kShortestPause;
 };
 
 }  // namespace lamina

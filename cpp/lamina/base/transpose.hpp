@@ -1,6 +1,9 @@
 // Transpositions of what fits into registers.
 #pragma once
 
+#include <bit>
+#include <utility>
+
 #include "lamina/base/simd.hpp"
 
 #ifdef __GNUC__

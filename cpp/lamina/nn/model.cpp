@@ -9,22 +9,18 @@
 namespace lamina {
 namespace {
 
-// Reads the clock if anybody wants to know.
-class Stopwatch {
- public:
-  using Clock = std::chrono::steady_clock;
-  explicit Stopwatch(bool wanted) : start_(wanted ? Clock::now() : Clock::time_point()) {}
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+constexpr double kLong = 1e9;  // operations: some milliseconds, beside which a region is nothing
 
- private:
-  Clock::time_point start_;
-};
+double clock_seconds() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
-int worthwhile_threads(int requested, Index rows, Index flops_per_row) {
+int worthwhile_threads(int requested, Index rows, Index flops_per_row, double least) {
   const double work = static_cast<double>(rows) * static_cast<double>(flops_per_row);
-  return work < 1e7 ? 1 : thread_count(requested);
+  return work < least ? 1 : thread_count(requested);
 }
 
 std::unique_ptr<Model> Model::create(const Json& spec) {
@@ -243,12 +239,17 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
   const Index n = check_inputs(inputs);
   if (n == 0) return;
   const Index block = std::clamp<Index>(options.block_rows, 1, n);
+  const Index flops = inference_->flops_per_row;
   const bool by_columns = n <= std::min(block, kRowStep) && shares_columns(n);
-  int threads = by_columns ? thread_count(options.num_threads)
-                           : worthwhile_threads(options.num_threads, n, inference_->flops_per_row);
+  int threads = by_columns || options.exact_threads
+                    ? thread_count(options.num_threads)
+                    : worthwhile_threads(options.num_threads, n, flops);
   std::unique_ptr<Workspace<T>> space = borrow_space(block, threads);
-  ThreadChooser* chooser = threads == 1 ? nullptr : by_columns ? &of_columns_ : &of_rows_;
-  const Stopwatch watch(chooser != nullptr);
+  // A long call takes all threads at once; short ones are watched.
+  const bool watched = threads > 1 && !options.exact_threads &&
+                       static_cast<double>(n) * static_cast<double>(flops) < kLong;
+  ThreadChooser* chooser = !watched ? nullptr : by_columns ? &of_columns_ : &of_rows_;
+  const double start = chooser ? clock_seconds() : 0;
   if (chooser) {
     const std::lock_guard<std::mutex> lock(mutex_);
     threads = std::min(threads, chooser->next());
@@ -262,6 +263,7 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
                 y + rows.begin * output.width);
   };
   if (by_columns && threads > 1) {
+    const FlushDenormals flush;  // as within a region
     space->enter_block(0, {0, n});
     for (const Action& action : inference_->stages[0].actions)
       space->act_together(action, threads, {0, n});
@@ -269,8 +271,9 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
   } else {
     run_inference(*space, *inference_, n, block, threads, options.tick, copy);
   }
+  const double now = chooser ? clock_seconds() : 0;
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (chooser) chooser->took(watch.seconds(), static_cast<double>(n + 6));
+  if (chooser) chooser->took(now - start, now, static_cast<double>(n + 6));
   return_space(std::move(space));
 }
 

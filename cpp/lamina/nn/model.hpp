@@ -21,6 +21,7 @@ struct LayerSummary {
 struct PredictOptions {
   Index block_rows = 256;
   int num_threads = 0;
+  bool exact_threads = false;  // as many, however little the work: for tests
   // Called now and then by the calling thread; may throw to end the call.
   std::function<void()> tick = {};
 };
@@ -175,7 +176,8 @@ void run_inference(Workspace<T>& space, const Plan& plan, Index n, Index block, 
   }
 }
 
-// Threads for `rows` rows at `flops_per_row`: one if the work is below some tens of microseconds.
-int worthwhile_threads(int requested, Index rows, Index flops_per_row);
+// Threads for `rows` rows at `flops_per_row`: one if the work is below so many operations, by
+// default those of some tens of microseconds.
+int worthwhile_threads(int requested, Index rows, Index flops_per_row, double least = 1e7);
 
 }  // namespace lamina

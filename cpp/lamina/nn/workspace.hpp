@@ -67,7 +67,9 @@ class Workspace {
   // gathered.
   void look_ahead(int thread) {
     Space& space = spaces_[static_cast<std::size_t>(thread)];
-    if (space.many_follow) space.scratch.rows = space.following;
+    if (!space.many_follow) return;
+    space.scratch.rows = space.following;
+    space.many_follow = false;  // once a step
   }
 
   // Row of the arrays that held NaN or infinity in a streamed input, the first in batch order; -1.

@@ -109,7 +109,7 @@ bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& moni
         std::min<Index>(padded / kRowStep, 1 + static_cast<Index>(stage_seconds_[s] / kLongStage));
     const auto start = timed ? Clock::now() : Clock::time_point();
     for (Index i = 0; i < parts; ++i) {
-      if ((timed || i > 0) && !monitor.keep_going()) return false;
+      if ((timed || i > 0 || !step_is_short_) && !monitor.keep_going()) return false;
       const Index chunks = padded / kRowStep;
       space_.run_stage(stage, {chunks * i / parts * kRowStep, chunks * (i + 1) / parts * kRowStep},
                        threads_, loss);
@@ -142,11 +142,18 @@ bool StepRunner<T>::for_tiles(Task&& task) {
 template <class T>
 StepResult StepRunner<T>::run(const Batch& batch, const Data& data, Optimizer* optimizer,
                               const StepOptions& options, Monitor& monitor) {
-  if (!chooser_.chooses()) return step(batch, data, optimizer, options, monitor);
-  if (const int threads = chooser_.next(); threads != threads_) share_tiles(threads);
+  if (chooser_.chooses())
+    if (const int threads = chooser_.next(); threads != threads_) share_tiles(threads);
+  if (!chooser_.chooses() && steps_ % kTimedSteps != 0)
+    return step(batch, data, optimizer, options, monitor);
   const auto start = Clock::now();
   const StepResult result = step(batch, data, optimizer, options, monitor);
-  chooser_.took(std::chrono::duration<double>(Clock::now() - start).count());
+  const auto now = Clock::now();
+  const double seconds = std::chrono::duration<double>(now - start).count();
+  step_is_short_ = seconds < kLongStage / kTimedSteps;
+  if (result == StepResult::done)
+    chooser_.took(seconds, std::chrono::duration<double>(now.time_since_epoch()).count(),
+                  static_cast<double>(batch.rows));
   return result;
 }
 

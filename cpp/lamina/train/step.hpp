@@ -75,6 +75,7 @@ class StepRunner {
   std::vector<std::size_t> first_tile_;  // by thread: tiles are owned statically
   std::vector<Buffer<T>> tile_;          // by thread
   std::vector<double> stage_seconds_;
+  bool step_is_short_ = false;  // so that whoever wants to stop may wait for some
   unsigned steps_ = 0;
   Sums sums_;
   std::string culprit_;
