@@ -1,4 +1,4 @@
-"""Time training on one and on all threads, alone and with a busy foreign process on every CPU.
+"""Time training on one and on all threads, alone and with two busy processes on every CPU.
 
     python bench/threads.py --cases B,C --rounds 5
 
@@ -35,14 +35,21 @@ while True:
 """
 
 
+BUSY_PER_CPU = 2
+
+
 @contextmanager
 def busy_processes() -> Iterator[None]:
-    """One on each CPU that this process may use."""
+    """So many on each CPU that this process may use."""
     cpus = (
         os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
     command = [sys.executable, "-c", BUSY_PROGRAM]
-    started = [subprocess.Popen([*command, str(cpu)], stdout=subprocess.PIPE) for cpu in cpus]
+    started = [
+        subprocess.Popen([*command, str(cpu)], stdout=subprocess.PIPE)
+        for cpu in cpus
+        for _ in range(BUSY_PER_CPU)
+    ]
     try:
         for process in started:
             assert process.stdout is not None

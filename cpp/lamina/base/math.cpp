@@ -44,8 +44,7 @@ double sin_pi(double t) { return cos_pi(t - 0.5); }
 double power(double base, std::uint64_t n) {
   double out = 1;
   for (; n > 0; n >>= 1, base *= base) {
-    const double factors[] = {
-        1, base};  // a branch would be mispredicted: a step's n is the next one's less 1
+    const double factors[] = {1, base};  // the bits of n change: a branch would be mispredicted
     out *= factors[n & 1];
   }
   return out;

@@ -99,6 +99,8 @@ inline double add_up(Vec<double> v) {
 #endif
 }
 
+}  // namespace detail
+
 // Sixteen sums in double that grow lane by lane, and their total.
 class LaneSums {
  public:
@@ -110,7 +112,7 @@ class LaneSums {
   void take(Vec<T> v, Index lane, F&& f) {
     constexpr Index parts = Vec<T>::size / kWide;
     Vec<double> part[parts];
-    widen(v, part);
+    detail::widen(v, part);
     for (Index i = 0; i < parts; ++i) {
       Vec<double>& sum = sum_[lane / kWide + i];
       sum = f(part[i], sum);
@@ -119,15 +121,13 @@ class LaneSums {
   double total() {
     for (Index half = kLanes / kWide / 2; half > 0; half /= 2)
       for (Index i = 0; i < half; ++i) sum_[i] = sum_[i] + sum_[i + half];
-    return add_up(sum_[0]);
+    return detail::add_up(sum_[0]);
   }
 
  private:
   static constexpr Index kWide = Vec<double>::size;
   Vec<double> sum_[kLanes / kWide];
 };
-
-}  // namespace detail
 
 template <class T>
 class OneRow {
@@ -193,7 +193,7 @@ class OneRow {
 
   template <class F>
   Number sum(F&& f) const {
-    detail::LaneSums sums;
+    LaneSums sums;
     each([&](const auto& at) {
       sums.take(at.part.keep(f(at), Vec<T>(T(0))), at.lane,
                 [](Vec<double> v, Vec<double> sum) { return sum + v; });

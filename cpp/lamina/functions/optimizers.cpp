@@ -62,8 +62,7 @@ bool update(const UpdateRange<T>& r) {
   constexpr Index w = Vec<T>::size;
   const Constants<T> c(r);
   Vec<T> finite(T(0));
-  const auto at = [&](auto part, Index i) {
-    const Vec<T> zero(T(0));
+  for_packets<T>(r.n, [&, zero = Vec<T>(T(0))](auto part, Index i, Index) {
     Vec<T> s[O::slots + 1];
     for (int k = 0; k < O::slots; ++k) s[k] = part.load(r.slot[k] + i);
     const Vec<T> out = step<O>(c, part.load(r.p + i), part.load(r.g + i), s);
@@ -74,10 +73,7 @@ bool update(const UpdateRange<T>& r) {
       const Vec<T> a = part.load(r.average + i);
       part.store(fma(c.average_rate, out - a, a), r.average + i);
     }
-  };
-  Index i = 0;
-  for (; i + w <= r.n; i += w) at(Whole<T>{}, i);
-  if (i < r.n) at(Front<T>(r.n - i), i);
+  });
   alignas(64) T sums[w];
   finite.store(sums);
   bool good = true;
@@ -107,7 +103,7 @@ const OptimizerKernels<T>& optimizer_kernels(int index) {
 template <class T>
 double squared_norm(const UpdateRange<T>& r) {
   const Vec<T> twice_l2(T(2 * r.l2)), l1(T(r.proximal ? 0 : r.l1));
-  detail::LaneSums sums;
+  LaneSums sums;
   for_packets<T>(r.n, [&](auto part, Index i, Index lane) {  // beyond the end g and p are 0
     sums.take(penalized(part.load(r.g + i), part.load(r.p + i), twice_l2, l1), lane,
               [](Vec<double> g, Vec<double> sum) { return fma(g, g, sum); });

@@ -153,6 +153,11 @@ void ModelOf<T>::initialize() {
   parameters_.allocate(graph_.parameters.size);
   initialize_parameters(graph_.parameters, seed_, parameters_.data());
   inference_ = std::make_unique<Plan>(graph_, PlanOptions{});
+  const auto shares = [this](const auto& op) {
+    return static_cast<const Op<T>&>(*op).shares_columns(shared_from_);
+  };
+  while (shared_from_ <= kRowStep && std::none_of(graph_.ops.begin(), graph_.ops.end(), shares))
+    ++shared_from_;
 }
 
 template <class T>
@@ -240,7 +245,7 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
   if (n == 0) return;
   const Index block = std::clamp<Index>(options.block_rows, 1, n);
   const Index flops = inference_->flops_per_row;
-  const bool by_columns = n <= std::min(block, kRowStep) && shares_columns(n);
+  const bool by_columns = n <= std::min(block, kRowStep) && n >= shared_from_;
   int threads = by_columns || options.exact_threads
                     ? thread_count(options.num_threads)
                     : worthwhile_threads(options.num_threads, n, flops);
@@ -254,22 +259,10 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
     const std::lock_guard<std::mutex> lock(mutex_);
     threads = std::min(threads, chooser->next());
   }
-  const Reading reading(*this);
-  space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, 0);
-  T* y = static_cast<T*>(out);
-  const Value output = inference_->output;
-  const auto copy = [&](int thread, Range rows) {
-    std::copy_n(space->values(thread, output).row(rows.begin), rows.size() * output.width,
-                y + rows.begin * output.width);
-  };
-  if (by_columns && threads > 1) {
-    const FlushDenormals flush;  // as within a region
-    space->enter_block(0, {0, n});
-    for (const Action& action : inference_->stages[0].actions)
-      space->act_together(action, threads, {0, n});
-    copy(0, {0, n});
-  } else {
-    run_inference(*space, *inference_, n, block, threads, options.tick, copy);
+  {
+    const Reading reading(*this);
+    space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, 0);
+    run_prediction(*space, n, block, threads, by_columns, options.tick, static_cast<T*>(out));
   }
   const double now = chooser ? clock_seconds() : 0;
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -278,10 +271,20 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
 }
 
 template <class T>
-bool ModelOf<T>::shares_columns(Index rows) const {
-  return std::any_of(graph_.ops.begin(), graph_.ops.end(), [rows](const auto& op) {
-    return static_cast<const Op<T>&>(*op).shares_columns(rows);
-  });
+void ModelOf<T>::run_prediction(Workspace<T>& space, Index n, Index block, int threads,
+                                bool by_columns, const std::function<void()>& tick, T* y) const {
+  const Value output = inference_->output;
+  const auto copy = [&](int thread, Range rows) {
+    std::copy_n(space.values(thread, output).row(rows.begin), rows.size() * output.width,
+                y + rows.begin * output.width);
+  };
+  if (!by_columns || threads == 1)
+    return run_inference(space, *inference_, n, block, threads, tick, copy);
+  const FlushDenormals flush;  // as within a region
+  space.enter_block(0, {0, n});
+  for (const Action& action : inference_->stages[0].actions)
+    space.act_together(action, threads, {0, n});
+  copy(0, {0, n});
 }
 
 template <class T>

@@ -130,12 +130,14 @@ class ModelOf final : public Model {
   void initialize();
   std::unique_ptr<Workspace<T>> borrow_space(Index block, int threads) const;
   void return_space(std::unique_ptr<Workspace<T>> space) const;  // under the lock
-  bool shares_columns(Index rows) const;
+  void run_prediction(Workspace<T>& space, Index n, Index block, int threads, bool by_columns,
+                      const std::function<void()>& tick, T* y) const;
   Buffer<T> parameters_, gradients_;
   mutable std::mutex mutex_;
   std::unique_ptr<Plan> inference_;
   mutable std::vector<std::unique_ptr<Workspace<T>>> idle_;  // of inference, kept for the next call
   mutable ThreadChooser of_rows_, of_columns_;  // of predictions shared by rows, and by columns
+  Index shared_from_ = 1;  // rows; up to kRowStep of them are shared by columns
   std::shared_ptr<const Buffer<T>> published_;
   mutable std::atomic<int> live_readers_{0};
 

@@ -97,7 +97,7 @@ void for_blocks(const ArrayView& y, F&& check) {
 
 // Calls check(row, values) for all rows.
 template <class F>
-void for_rows(const ArrayView& y, F&& check) {
+void for_each_row(const ArrayView& y, F&& check) {
   for_blocks(y, [&](Index first, Index rows, const double* values) {
     for (Index r = 0; r < rows; ++r) check(first + r, values + r * y.columns);
   });
@@ -119,7 +119,7 @@ void check_labels(const Data& data, Index classes) {
 }
 
 void check_range(const ArrayView& y, double low, double high, const char* loss) {
-  for_rows(y, [&](Index r, const double* row) {
+  for_each_row(y, [&](Index r, const double* row) {
     for (Index j = 0; j < y.columns; ++j)
       require(row[j] >= low && row[j] <= high, "y: ", loss, " expects targets between ", low,
               " and ", high, ", got ", row[j], " in row ", r);
@@ -127,7 +127,7 @@ void check_range(const ArrayView& y, double low, double high, const char* loss) 
 }
 
 void check_distributions(const ArrayView& y) {
-  for_rows(y, [&](Index r, const double* row) {
+  for_each_row(y, [&](Index r, const double* row) {
     double sum = 0;
     bool valid = true;
     for (Index j = 0; j < y.columns; ++j) sum += row[j], valid = valid && row[j] >= 0;

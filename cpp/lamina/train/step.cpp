@@ -142,10 +142,9 @@ bool StepRunner<T>::for_tiles(Task&& task) {
 template <class T>
 StepResult StepRunner<T>::run(const Batch& batch, const Data& data, Optimizer* optimizer,
                               const StepOptions& options, Monitor& monitor) {
-  if (chooser_.chooses())
-    if (const int threads = chooser_.next(); threads != threads_) share_tiles(threads);
-  if (!chooser_.chooses() && steps_ % kTimedSteps != 0)
-    return step(batch, data, optimizer, options, monitor);
+  const bool chooses = chooser_.chooses();
+  if (chooses && chooser_.next() != threads_) share_tiles(chooser_.next());
+  if (!chooses && steps_ % kTimedSteps != 0) return step(batch, data, optimizer, options, monitor);
   const auto start = Clock::now();
   const StepResult result = step(batch, data, optimizer, options, monitor);
   const auto now = Clock::now();

@@ -319,7 +319,7 @@ std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_
                                            const std::function<void()>& tick) {
   check_data(net_, objective_, data, true, thread_count(num_threads));
   const Index n = data.rows();
-  // More work than in a prediction, which watches itself.
+  // It does not watch itself, as a prediction does: so only what is surely worth it.
   const int threads = worthwhile_threads(num_threads, n, flops(net_), 4e7);
   const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min<Index>(n, 256)), kRowStep);
   std::unique_ptr<Evaluation> e = take_evaluation(n, block, threads);
