@@ -54,6 +54,16 @@ int find(const char* kind, const std::vector<Info>& infos, const std::string& te
   fail("unknown ", kind, " '", text, "'.", did_you_mean(text, known), " Known: ", join(known), ".");
 }
 
+std::vector<std::string> words(const Parameter& parameter) {
+  std::vector<std::string> out(1);
+  for (const char* c = parameter.options; *c; ++c)
+    if (*c == '|')
+      out.emplace_back();
+    else
+      out.back() += *c;
+  return out;
+}
+
 void check_range(const std::string& owner, const Parameter& parameter, double value) {
   if (parameter.kind == ParameterKind::optional && std::isnan(value)) return;
   require(!std::isnan(value), owner, ": ", parameter.name, " must be given");
@@ -61,10 +71,19 @@ void check_range(const std::string& owner, const Parameter& parameter, double va
           " must be in [", parameter.minimum, ", ", parameter.maximum, "], got ", value);
 }
 
+void set_list(Choice& choice, std::size_t i, const std::vector<double>& numbers) {
+  std::vector<double>& all = choice.parameters;
+  all[i] = static_cast<double>(all.size());
+  all.push_back(static_cast<double>(numbers.size()));
+  all.insert(all.end(), numbers.begin(), numbers.end());
+}
+
 Choice default_choice(const std::vector<Info>& infos, int index) {
   Choice choice{index, {}};
-  for (const auto& parameter : infos[static_cast<std::size_t>(index)].parameters)
-    choice.parameters.push_back(parameter.value);
+  const auto& parameters = infos[static_cast<std::size_t>(index)].parameters;
+  for (const auto& parameter : parameters) choice.parameters.push_back(parameter.value);
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (parameters[i].kind == ParameterKind::list) set_list(choice, i, {parameters[i].value});
   return choice;
 }
 

@@ -13,7 +13,9 @@ namespace lamina {
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-enum class ParameterKind { number, flag, optional };  // optional: absent is NaN
+// optional: absent is NaN. choice: one of the words in `options`, kept as its place among them.
+// list: one or several numbers, each in the range.
+enum class ParameterKind { number, flag, optional, choice, list };
 
 struct Parameter {
   const char* name;
@@ -21,7 +23,22 @@ struct Parameter {
   double minimum = -kInfinity, maximum = kInfinity;
   const char* unit = "";
   ParameterKind kind = ParameterKind::number;
+  const char* options = "";  // "torch|keras"
 };
+
+inline constexpr Parameter flag(const char* name, bool value = false) {
+  return {name, value ? 1.0 : 0.0, 0, 1, "", ParameterKind::flag};
+}
+inline constexpr Parameter optional(const char* name, double minimum, double maximum,
+                                    const char* unit = "") {
+  return {name,    std::numeric_limits<double>::quiet_NaN(),
+          minimum, maximum,
+          unit,    ParameterKind::optional};
+}
+// The default is the first option.
+inline constexpr Parameter choice_of(const char* name, const char* options) {
+  return {name, 0, 0, kInfinity, "", ParameterKind::choice, options};
+}
 
 struct Info {
   const char* class_name;
@@ -33,11 +50,21 @@ struct Info {
   std::vector<double> kinks = {};
 };
 
-// A chosen function: its place in the list and its parameters in the order of Info::parameters.
+// A chosen function: its place in the list and its parameters in the order of Info::parameters. A
+// list's place holds where its numbers stand behind them, with their count before them.
 struct Choice {
   int index = 0;
   std::vector<double> parameters;
 };
+
+// The numbers of the list that is the i-th parameter.
+inline std::span<const double> list_at(const double* parameters, int i) {
+  const double* list = parameters + static_cast<Index>(parameters[i]);
+  return {list + 1, static_cast<std::size_t>(*list)};
+}
+
+// The words of Parameter::options.
+std::vector<std::string> words(const Parameter& parameter);
 
 template <class... Things>
 struct List {
@@ -65,6 +92,9 @@ std::string did_you_mean(const std::string& text, const std::vector<std::string>
 
 // Checks one parameter's value against its range.
 void check_range(const std::string& owner, const Parameter& parameter, double value);
+
+// Makes `numbers` the list that is the i-th parameter.
+void set_list(Choice& choice, std::size_t i, const std::vector<double>& numbers);
 
 // The default choice of the thing at `index`.
 Choice default_choice(const std::vector<Info>& infos, int index);

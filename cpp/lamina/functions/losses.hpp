@@ -71,7 +71,7 @@ struct BinaryCrossentropy {
     return {"BinaryCrossentropy",
             "binary_crossentropy",
             {"bce"},
-            {{"from_logits", 0, 0, 1, "", ParameterKind::flag}},
+            {flag("from_logits")},
             "mean_j -(y_j ln p_j + (1 - y_j) ln(1 - p_j)); from logits z: max(z, 0) - z y + ln(1 + "
             "exp(-|z|))",
             ""};
@@ -100,7 +100,7 @@ struct CategoricalCrossentropy {
     return {"CategoricalCrossentropy",
             "categorical_crossentropy",
             {"cce", "crossentropy", "cross_entropy", "sparse_categorical_crossentropy"},
-            {{"from_logits", 0, 0, 1, "", ParameterKind::flag},
+            {flag("from_logits"),
              {"label_smoothing", 0, 0, 1, "share of the label spread over all classes"}},
             "-sum_j y_j ln p_j; from logits z: ln sum_j exp(z_j) - sum_j y_j z_j",
             ""};

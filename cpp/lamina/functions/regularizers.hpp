@@ -12,7 +12,7 @@ struct Penalty {
   bool proximal = true;
 };
 
-inline constexpr Parameter kProximal = {"proximal", 1, 0, 1, "", ParameterKind::flag};
+inline constexpr Parameter kProximal = flag("proximal", true);
 
 struct L1 {
   static Info info() {

@@ -29,7 +29,7 @@ struct CosineSchedule {
             "cosine",
             {},
             {{"learning_rate", std::nan(""), 0, kInfinity},
-             {"total_steps", std::nan(""), 1, kInfinity, "steps", ParameterKind::optional},
+             optional("total_steps", 1, kInfinity, "steps"),
              {"final_learning_rate", 0.0, 0, kInfinity}},
             "final + (initial - final) (1 + cos(pi step / total_steps)) / 2",
             "Loshchilov & Hutter, SGDR, arXiv 1608.03983"};
@@ -47,7 +47,7 @@ struct OneCycleSchedule {
             "one_cycle",
             {"onecycle"},
             {{"max_learning_rate", std::nan(""), 0, kInfinity},
-             {"total_steps", std::nan(""), 1, kInfinity, "steps", ParameterKind::optional},
+             optional("total_steps", 1, kInfinity, "steps"),
              {"pct_start", 0.3, 0, 1, "share of the steps that rise"},
              {"div_factor", 25.0, 1, kInfinity, "maximum / initial rate"},
              {"final_div_factor", 1e4, 1, kInfinity, "initial / final rate"}},

@@ -1,5 +1,7 @@
 #include "lamina/nn/spec.hpp"
 
+#include <algorithm>
+
 #include "lamina/functions/activations.hpp"
 #include "lamina/functions/initializers.hpp"
 #include "lamina/functions/losses.hpp"
@@ -16,10 +18,54 @@ double read_number(const std::string& owner, const Parameter& parameter, const J
   return value.get<double>();
 }
 
+double read_word(const std::string& owner, const Parameter& parameter, const Json& value) {
+  const std::vector<std::string> known = words(parameter);
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  const auto found = std::find(known.begin(), known.end(), text);
+  require(found != known.end(), owner, ": ", parameter.name, " must be one of ", join(known),
+          ", got ", value.dump(), ".", did_you_mean(text, known));
+  return static_cast<double>(found - known.begin());
+}
+
+std::vector<double> read_list(const std::string& owner, const Parameter& parameter,
+                              const Json& value) {
+  std::vector<double> out;
+  if (!value.is_array()) return {read_number(owner, parameter, value)};
+  for (const Json& one : value) out.push_back(read_number(owner, parameter, one));
+  require(!out.empty(), owner, ": ", parameter.name, " must hold at least one number");
+  return out;
+}
+
 Json write_number(const Parameter& parameter, double value) {
   if (parameter.kind == ParameterKind::flag) return value != 0;
+  if (parameter.kind == ParameterKind::choice)
+    return words(parameter)[static_cast<std::size_t>(value)];
   if (std::isnan(value)) return nullptr;
   return value;
+}
+
+// A parameter of a choice; a list of one number as that number.
+Json write_parameter(const Parameter& parameter, const Choice& choice, std::size_t i) {
+  if (parameter.kind != ParameterKind::list) return write_number(parameter, choice.parameters[i]);
+  const std::span<const double> list = list_at(choice.parameters.data(), static_cast<int>(i));
+  if (list.size() == 1) return write_number(parameter, list[0]);
+  return std::vector<double>(list.begin(), list.end());
+}
+
+// The number, word or numbers that `given` says, in range.
+void read_parameter(Choice& choice, std::size_t i, const Info& info, const Json* given) {
+  const Parameter& p = info.parameters[i];
+  if (p.kind == ParameterKind::list) {
+    if (given) set_list(choice, i, read_list(info.class_name, p, *given));
+    for (const double value : list_at(choice.parameters.data(), static_cast<int>(i)))
+      check_range(info.class_name, p, value);
+    return;
+  }
+  if (given)
+    choice.parameters[i] = p.kind == ParameterKind::choice
+                               ? read_word(info.class_name, p, *given)
+                               : read_number(info.class_name, p, *given);
+  check_range(info.class_name, p, choice.parameters[i]);
 }
 
 Json describe(const std::vector<Info>& infos) {
@@ -30,6 +76,7 @@ Json describe(const std::vector<Info>& infos) {
       Json one = {{"name", p.name}, {"default", write_number(p, p.value)}, {"unit", p.unit}};
       one["minimum"] = std::isfinite(p.minimum) ? Json(p.minimum) : Json(nullptr);
       one["maximum"] = std::isfinite(p.maximum) ? Json(p.maximum) : Json(nullptr);
+      if (p.kind == ParameterKind::choice) one["options"] = words(p);
       one["required"] = std::isnan(p.value) && p.kind != ParameterKind::optional;
       parameters.push_back(one);
     }
@@ -55,24 +102,16 @@ Json parse_json(const std::string& what, const std::string& text) {
 }
 
 Choice read_choice(const char* kind, const std::vector<Info>& infos, const Json& json) {
-  if (json.is_string()) {
-    const int index = find(kind, infos, json.get<std::string>());
-    Choice choice = default_choice(infos, index);
-    const Info& info = infos[static_cast<std::size_t>(index)];
-    for (std::size_t i = 0; i < info.parameters.size(); ++i)
-      check_range(info.class_name, info.parameters[i], choice.parameters[i]);
-    return choice;
-  }
-  require(json.is_object() && json.contains("class"), "a ", kind,
+  const bool named = json.is_string();
+  require(named || (json.is_object() && json.contains("class")), "a ", kind,
           " is a name or an object of lamina, got ", json.dump());
-  const int index = find(kind, infos, json.at("class").get<std::string>());
+  const int index = find(kind, infos, (named ? json : json.at("class")).get<std::string>());
   Choice choice = default_choice(infos, index);
   const Info& info = infos[static_cast<std::size_t>(index)];
   for (std::size_t i = 0; i < info.parameters.size(); ++i) {
-    const Parameter& p = info.parameters[i];
-    if (json.contains(p.name) && !json.at(p.name).is_null())
-      choice.parameters[i] = read_number(info.class_name, p, json.at(p.name));
-    check_range(info.class_name, p, choice.parameters[i]);
+    const char* name = info.parameters[i].name;
+    const bool given = !named && json.contains(name) && !json.at(name).is_null();
+    read_parameter(choice, i, info, given ? &json.at(name) : nullptr);
   }
   return choice;
 }
@@ -81,7 +120,7 @@ Json write_choice(const std::vector<Info>& infos, const Choice& choice) {
   const Info& info = infos[static_cast<std::size_t>(choice.index)];
   Json out = {{"class", info.class_name}};
   for (std::size_t i = 0; i < info.parameters.size(); ++i)
-    out[info.parameters[i].name] = write_number(info.parameters[i], choice.parameters[i]);
+    out[info.parameters[i].name] = write_parameter(info.parameters[i], choice, i);
   return out;
 }
 
