@@ -40,6 +40,7 @@ MODULES = [
 ABSTRACT = {
     activations.Activation,
     activations.ElementwiseActivation,
+    activations.RowwiseActivation,
     callbacks.Callback,
     callbacks.LambdaCallback,
     initializers.Initializer,
@@ -171,7 +172,9 @@ def test_signatures_are_the_cores(kind):
     entries = {entry["class"]: entry["parameters"] for entry in core.catalogue()[kind]}
     homes = [layers, _preview] if kind == "layers" else [getattr(lm, kind)]
     classes = {
-        cls.__name__: cls for cls in CLASSES if cls.__module__ in {m.__name__ for m in homes}
+        cls.__name__: cls
+        for cls in CLASSES
+        if cls.__module__.startswith(tuple(m.__name__ for m in homes))
     }
     assert classes.keys() == entries.keys()
     shared = inspect.signature(optimizers.Optimizer).parameters.keys() - {"learning_rate"}
@@ -389,10 +392,7 @@ def test_trainable_can_be_set_at_any_time():
 
 
 def test_trainable_where_there_is_little_to_train():
-    layer, model = lm.Dropout(0.5), StandIn()
-    layer._bind(model, "dropout")
-    layer.trainable = False
-    assert model.calls == []
+    model = StandIn()
     normalization = _preview.BatchNormalization()
     normalization.trainable = False
     normalization._bind(model, "bn")

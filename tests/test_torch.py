@@ -1,4 +1,4 @@
-"""Losses, optimizers, activations and schedules beside PyTorch's, in float64, to 1e-11 of scale."""
+"""Losses, optimizers and schedules beside PyTorch's, in float64, to 1e-11 of scale."""
 
 import math
 
@@ -32,46 +32,6 @@ def assert_near(got, expected, scale=None):
     got = np.asarray(got)
     assert got.shape == expected.shape
     assert np.abs(got - expected).max() <= BAR * (scale or np.abs(expected).max())
-
-
-# ---- activations --------------------------------------------------------------------------------
-
-ACTIVATIONS = {
-    "Linear": lambda x: x * 1.0,
-    "ReLU": torch.relu,
-    "LeakyReLU": functional.leaky_relu,
-    "Sigmoid": torch.sigmoid,
-    "Tanh": torch.tanh,
-    "Softmax": lambda x: torch.softmax(x, dim=1),
-}
-
-
-@pytest.mark.parametrize("name", names("activations"))
-def test_activation(name):
-    rng = np.random.default_rng(0)
-    x = np.concatenate(
-        [rng.normal(scale=s, size=(50, 7)) for s in (0.01, 1, 10, 100)] + [np.zeros((1, 7))]
-    )
-    pull = rng.normal(size=x.shape)
-    theirs_x = tensor(x)
-    theirs = ACTIVATIONS[name](theirs_x)
-    theirs.backward(torch.tensor(pull))
-    ours = getattr(lm.activations, name)()
-    assert_near(ours(x), theirs)
-    if name == "Softmax":
-        assert_near(ours.backward(pull, ours(x)), theirs_x.grad)
-    else:
-        assert_near(pull * ours.derivative(x), theirs_x.grad)
-
-
-def test_leaky_relu_with_another_slope():
-    x = np.linspace(-3, 3, 41).reshape(-1, 1)
-    theirs_x = tensor(x)
-    theirs = functional.leaky_relu(theirs_x, negative_slope=0.3)
-    theirs.sum().backward()
-    ours = lm.activations.LeakyReLU(negative_slope=0.3)
-    assert_near(ours(x), theirs)
-    assert_near(ours.derivative(x), theirs_x.grad)
 
 
 # ---- losses -------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ py::array activation_derivative(const std::string& spec, const py::array& array)
   const Choice choice = activation_choice(spec);
   return with_floats(array, [&]<class T>(const Dense<T>& x) -> py::array {
     const auto& kernels = activation_kernels<T>(choice.index);
-    require(!kernels.row_wise,
+    require(!is_row_wise(choice),
             "this activation is row-wise: it has a Jacobian, not an elementwise derivative");
     Dense<T> y(shape_of(x)), dx(shape_of(x));
     const std::vector<T> ones(static_cast<std::size_t>(x.size()), T(1));

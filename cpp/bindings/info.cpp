@@ -47,6 +47,12 @@ void bind_info(py::module_& m) {
     }
   });
   m.def("info", &info);
+  m.def(
+      "resolve",
+      [](const std::string& room, const std::string& spec) {
+        return resolve(room, parse_json("spec", spec)).dump();
+      },
+      py::arg("room"), py::arg("spec"));
   m.def("catalogue", [] {
     Json all = catalogue();
     all["layers"] = layer_catalogue();

@@ -12,6 +12,7 @@
 #include "lamina/functions/losses.hpp"
 #include "lamina/functions/optimizers.hpp"
 #include "lamina/nn/ops/dropout_op.hpp"
+#include "lamina/nn/spec.hpp"
 
 using namespace lamina;
 
@@ -97,9 +98,9 @@ template <class T>
 void check_activations() {
   for (int i = 0; i < Activations::size; ++i) {
     const auto& kernels = activation_kernels<T>(i);
-    const Choice f = default_choice(Activations::infos(), i);
     const char* name = Activations::infos()[static_cast<std::size_t>(i)].name;
-    if (kernels.row_wise) {
+    const Choice f = read_choice("activation", Activations::infos(), name);
+    if (is_row_wise(f)) {
       check_rows<T>(name, [&](Index rows, Index, Index n, const T* x, const T*, T* y) {
         kernels.forward(f.parameters.data(), rows, n, x, y);
       });

@@ -251,7 +251,8 @@ def _hints(cls: type) -> dict[str, Any]:
 
 def _written_name(cls: type[Configurable]) -> str:
     """Return how a user writes the class: ``lm.Name``, ``lm.module.Name``, or their own name."""
-    package, _, module = cls.__module__.partition(".")
+    package, _, path = cls.__module__.partition(".")
+    module = path.partition(".")[0]
     if package != _PACKAGE:
         return cls.__qualname__
     short = getattr(sys.modules.get(_PACKAGE), cls.__name__, None) is cls

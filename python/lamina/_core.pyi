@@ -3,7 +3,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Model', 'Optimizer', 'Trainer', 'activation', 'activation_backward', 'activation_derivative', 'catalogue', 'info', 'initialize', 'load_model', 'loss_gradient', 'loss_mean', 'loss_values', 'model_from_bytes', 'schedule']
+__all__: list[str] = ['Model', 'Optimizer', 'Trainer', 'activation', 'activation_backward', 'activation_derivative', 'catalogue', 'info', 'initialize', 'load_model', 'loss_gradient', 'loss_mean', 'loss_values', 'model_from_bytes', 'resolve', 'schedule']
 class Model:
     def __init__(self, spec: str) -> None:
         ...
@@ -138,6 +138,8 @@ def loss_mean(spec: str, y_true: numpy.ndarray[typing.Any, numpy.dtype[typing.An
 def loss_values(spec: str, y_true: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], y_pred: numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]) -> numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]:
     ...
 def model_from_bytes(data: bytes) -> tuple:
+    ...
+def resolve(room: str, spec: str) -> str:
     ...
 def schedule(spec: str, step: typing.SupportsInt | typing.SupportsIndex, planned_steps: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...

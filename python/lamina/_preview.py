@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from lamina.layers import Layer
 
@@ -38,8 +37,6 @@ class BatchNormalization(Layer):
     _: KW_ONLY
     name: str | None = None
 
-    _has_parameters: ClassVar[bool] = True
-
 
 @dataclass(eq=False, repr=False)
 class Embedding(Layer):
@@ -56,8 +53,6 @@ class Embedding(Layer):
     output_dim: int
     _: KW_ONLY
     name: str | None = None
-
-    _has_parameters: ClassVar[bool] = True
 
 
 class _Container(Layer):
@@ -87,9 +82,6 @@ class _Container(Layer):
             return
         for layer in self._inside():
             layer.trainable = value
-        if self._core_model is not None:
-            with contextlib.suppress(ValueError):  # there is no projection
-                self._core_model.set_trainable(self.name, bool(value))
 
 
 @dataclass(eq=False, repr=False)

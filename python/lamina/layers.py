@@ -31,7 +31,6 @@ class Layer(Configurable):
     _named_by_model: bool = False
 
     _transient: ClassVar[tuple[str, ...]] = ("_core_model", "_named_by_model")
-    _has_parameters: ClassVar[bool] = False
 
     def _bind(self, core_model: Any, name: str | None = None) -> None:
         """Give the layer to a model, which names it if it has no name yet.
@@ -102,7 +101,7 @@ class Layer(Configurable):
         if attribute != "trainable":
             super().__setattr__(attribute, value)
             return
-        if self._core_model is not None and self._has_parameters:
+        if self._core_model is not None:
             self._core_model.set_trainable(self.name, bool(value))
         object.__setattr__(self, attribute, value)
 
@@ -161,8 +160,29 @@ class Input(Layer):
         return text.replace(shape, shape[1:-2], 1) if shape.endswith(",)") else text
 
 
+class _Activated(Layer):
+    """A layer that ends in an activation, which may be a learned one."""
+
+    @property
+    def alpha(self) -> NDArray[Any]:
+        """What a learned activation has learned, a number for each unit: a view as `kernel` is.
+
+        Of ``"prelu"`` and ``lm.activations.Parametric`` alone; other layers raise ValueError.
+        """
+        return self._view("alpha")
+
+    @alpha.setter
+    def alpha(self, values: ArrayLike) -> None:
+        self._assign("alpha", values)
+
+    @property
+    def alpha_gradient(self) -> NDArray[Any]:
+        """Gradient of the loss by alpha, from the last backward: a view."""
+        return self._gradient("alpha")
+
+
 @dataclass(eq=False, repr=False)
-class Dense(Layer):
+class Dense(_Activated):
     """A layer in which every output sees every input: the work-horse of these networks.
 
     y = f(x · kernel + bias), with x (B, K), kernel (K, N), bias (N,), y (B, N) and f the
@@ -177,7 +197,9 @@ class Dense(Layer):
     use_bias : bool, default True
         False: y = f(x · kernel).
     kernel_initializer : str or Initializer, default "auto"
-        Start of the kernel; "auto" is He normal for the ReLU family and Glorot uniform for others.
+        Start of the kernel; "auto" is what suits the activation: He normal for the ReLU family
+        (ReLU, leaky and learned ones, ELU, GELU, SiLU, Mish and hard_swish), LeCun normal for SELU,
+        Glorot uniform for others.
     bias_initializer : str or Initializer, default "zeros"
         Start of the bias.
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
@@ -218,8 +240,6 @@ class Dense(Layer):
     bias_regularizer: str | Regularizer | None = None
     trainable: bool = True
     name: str | None = None
-
-    _has_parameters: ClassVar[bool] = True
 
     @property
     def kernel(self) -> NDArray[Any]:
@@ -294,7 +314,7 @@ class Dropout(Layer):
 
 
 @dataclass(eq=False, repr=False)
-class Activation(Layer):
+class Activation(_Activated):
     """An activation function as a layer of its own.
 
     y = f(x). ``lm.Dense(64, activation="relu")`` says the same in one line; this one stands where

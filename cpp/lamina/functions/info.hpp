@@ -14,8 +14,9 @@ namespace lamina {
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // optional: absent is NaN. choice: one of the words in `options`, kept as its place among them.
-// list: one or several numbers, each in the range.
-enum class ParameterKind { number, flag, optional, choice, list };
+// list: one or several numbers, each in the range. function: another activation, by default the one
+// that `options` names.
+enum class ParameterKind { number, flag, optional, choice, list, function };
 
 struct Parameter {
   const char* name;
@@ -39,6 +40,9 @@ inline constexpr Parameter optional(const char* name, double minimum, double max
 inline constexpr Parameter choice_of(const char* name, const char* options) {
   return {name, 0, 0, kInfinity, "", ParameterKind::choice, options};
 }
+inline constexpr Parameter function_of(const char* name, const char* value) {
+  return {name, 0, 0, kInfinity, "", ParameterKind::function, value};
+}
 
 struct Info {
   const char* class_name;
@@ -51,7 +55,8 @@ struct Info {
 };
 
 // A chosen function: its place in the list and its parameters in the order of Info::parameters. A
-// list's place holds where its numbers stand behind them, with their count before them.
+// list's place holds where its numbers stand behind them, with their count before them; a function
+// is the list of its place and its parameters.
 struct Choice {
   int index = 0;
   std::vector<double> parameters;
@@ -63,12 +68,24 @@ inline std::span<const double> list_at(const double* parameters, int i) {
   return {list + 1, static_cast<std::size_t>(*list)};
 }
 
+// The function that is the i-th parameter.
+inline Choice function_at(const double* parameters, int i) {
+  const std::span<const double> list = list_at(parameters, i);
+  return {static_cast<int>(list[0]), {list.begin() + 1, list.end()}};
+}
+
 // The words of Parameter::options.
 std::vector<std::string> words(const Parameter& parameter);
 
 template <class... Things>
 struct List {
   static constexpr int size = sizeof...(Things);
+  template <class Thing>
+  static constexpr int place = [] {
+    int i = 0, found = -1;
+    ((std::is_same_v<Thing, Things> ? found = i++ : i++), ...);
+    return found;
+  }();
   static const std::vector<Info>& infos() {
     static const std::vector<Info> all = {Things::info()...};
     return all;

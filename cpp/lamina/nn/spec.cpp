@@ -1,6 +1,7 @@
 #include "lamina/nn/spec.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "lamina/functions/activations.hpp"
 #include "lamina/functions/initializers.hpp"
@@ -38,6 +39,7 @@ std::vector<double> read_list(const std::string& owner, const Parameter& paramet
 
 Json write_number(const Parameter& parameter, double value) {
   if (parameter.kind == ParameterKind::flag) return value != 0;
+  if (parameter.kind == ParameterKind::function) return parameter.options;
   if (parameter.kind == ParameterKind::choice)
     return words(parameter)[static_cast<std::size_t>(value)];
   if (std::isnan(value)) return nullptr;
@@ -46,15 +48,29 @@ Json write_number(const Parameter& parameter, double value) {
 
 // A parameter of a choice; a list of one number as that number.
 Json write_parameter(const Parameter& parameter, const Choice& choice, std::size_t i) {
+  const int at = static_cast<int>(i);
+  if (parameter.kind == ParameterKind::function)
+    return write_choice(Activations::infos(), function_at(choice.parameters.data(), at));
   if (parameter.kind != ParameterKind::list) return write_number(parameter, choice.parameters[i]);
-  const std::span<const double> list = list_at(choice.parameters.data(), static_cast<int>(i));
+  const std::span<const double> list = list_at(choice.parameters.data(), at);
   if (list.size() == 1) return write_number(parameter, list[0]);
   return std::vector<double>(list.begin(), list.end());
 }
 
-// The number, word or numbers that `given` says, in range.
+void read_function(Choice& choice, std::size_t i, const Info& info, const Json& given) {
+  const Choice inner = read_choice("activation", Activations::infos(), given);
+  require(!blend_of(inner), info.class_name, ": ", info.parameters[i].name,
+          " cannot itself be a learned activation, got ", given.dump());
+  std::vector<double> all = {static_cast<double>(inner.index)};
+  all.insert(all.end(), inner.parameters.begin(), inner.parameters.end());
+  set_list(choice, i, all);
+}
+
+// The number, word, function or numbers that `given` says, in range.
 void read_parameter(Choice& choice, std::size_t i, const Info& info, const Json* given) {
   const Parameter& p = info.parameters[i];
+  if (p.kind == ParameterKind::function)
+    return read_function(choice, i, info, given ? *given : Json(p.options));
   if (p.kind == ParameterKind::list) {
     if (given) set_list(choice, i, read_list(info.class_name, p, *given));
     for (const double value : list_at(choice.parameters.data(), static_cast<int>(i)))
@@ -172,14 +188,37 @@ std::string Fields::text(const char* name, const std::string& fallback) const {
   return json_.at(name).get<std::string>();
 }
 
+namespace {
+
+struct Room {
+  const char *name, *kind;
+  const std::vector<Info>& infos;
+};
+
+std::array<Room, 7> rooms() {
+  return {{{"activations", "activation", Activations::infos()},
+           {"losses", "loss", Losses::infos()},
+           {"optimizers", "optimizer", Optimizers::infos()},
+           {"schedules", "schedule", Schedules::infos()},
+           {"initializers", "initializer", Initializers::infos()},
+           {"regularizers", "regularizer", Regularizers::infos()},
+           {"metrics", "metric", Metrics::infos()}}};
+}
+
+}  // namespace
+
 Json catalogue() {
-  return {{"activations", describe(Activations::infos())},
-          {"losses", describe(Losses::infos())},
-          {"optimizers", describe(Optimizers::infos())},
-          {"schedules", describe(Schedules::infos())},
-          {"initializers", describe(Initializers::infos())},
-          {"regularizers", describe(Regularizers::infos())},
-          {"metrics", describe(Metrics::infos())}};
+  Json out;
+  for (const Room& room : rooms()) out[room.name] = describe(room.infos);
+  for (Json& one : out["activations"])
+    one["row_wise"] = is_row_wise(read_choice("activation", Activations::infos(), one["name"]));
+  return out;
+}
+
+Json resolve(const std::string& room, const Json& json) {
+  for (const Room& one : rooms())
+    if (room == one.name) return write_choice(one.infos, read_choice(one.kind, one.infos, json));
+  fail("there is no part '", room, "' of the catalogue");
 }
 
 }  // namespace lamina

@@ -53,4 +53,8 @@ class Fields {
 // Everything that F1's lists know, for documentation and enumerating tests.
 Json catalogue();
 
+// A function of a part of the catalogue ("activations"), by any of its names or as an object, with
+// all its parameters.
+Json resolve(const std::string& room, const Json& json);
+
 }  // namespace lamina

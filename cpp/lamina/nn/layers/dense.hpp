@@ -68,13 +68,10 @@ class Dense : public Layer {
   }
 
  private:
-  // "auto": He normal for the relu family, Glorot uniform otherwise.
+  // "auto": what suits the activation.
   Choice read_initializer(const Json& json) const {
-    if (json != "auto") return read_choice("initializer", Initializers::infos(), json);
-    const std::string f = Activations::infos()[static_cast<std::size_t>(activation_.index)].name;
-    const bool relu_family = f == "relu" || f == "leaky_relu";
     return read_choice("initializer", Initializers::infos(),
-                       relu_family ? "he_normal" : "glorot_uniform");
+                       json == "auto" ? Json(suitable_initializer(activation_)) : json);
   }
 
   Index units_;
