@@ -3,8 +3,7 @@
 #include "lamina/functions/activations.hpp"
 #include "lamina/functions/initializers.hpp"
 #include "lamina/functions/losses.hpp"
-#include "lamina/functions/schedules.hpp"
-#include "lamina/nn/spec.hpp"
+#include "lamina/nn/schedule_spec.hpp"
 
 namespace lamina::bindings {
 namespace {
@@ -154,9 +153,18 @@ py::array loss_gradient(const std::string& spec, const py::array& y_true, const 
   });
 }
 
-double schedule(const std::string& spec, std::uint64_t step, std::uint64_t planned) {
-  return schedule_value(read_choice("schedule", Schedules::infos(), parse_json("schedule", spec)),
-                        step, planned);
+py::array schedule(const std::string& spec, const std::vector<py::function>& functions,
+                   const py::array& times) {
+  const Schedule schedule =
+      read_schedule(parse_json("schedule", spec), schedule_functions(functions));
+  const Dense<double> t(times);
+  Dense<double> values(shape_of(t));
+  for (Index i = 0; i < t.size(); ++i) {
+    require(t.data()[i] >= 0, schedule.info().class_name, ": t must be at least 0, got ",
+            t.data()[i]);
+    values.mutable_data()[i] = schedule.at(t.data()[i], 0);
+  }
+  return values;
 }
 
 py::array initialize_array(const std::string& spec, const std::vector<Index>& shape,
@@ -186,7 +194,7 @@ void bind_functions(py::module_& m) {
   m.def("loss_mean", &loss_mean, "spec"_a, "y_true"_a, "y_pred"_a, "sample_weight"_a = py::none());
   m.def("loss_gradient", &loss_gradient, "spec"_a, "y_true"_a, "y_pred"_a,
         "sample_weight"_a = py::none());
-  m.def("schedule", &schedule, "spec"_a, "step"_a, "planned_steps"_a);
+  m.def("schedule", &schedule, "spec"_a, "functions"_a, "t"_a);
   m.def("initialize", &initialize_array, "spec"_a, "shape"_a, "seed"_a, "dtype"_a);
 }
 

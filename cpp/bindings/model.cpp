@@ -148,10 +148,11 @@ py::tuple loaded(LoadedModel model) {
 void bind_model(py::module_& m) {
   using namespace py::literals;
   py::class_<Model, Pointer>(m, "Model")
-      .def(py::init([](const std::string& spec) {
-             return Pointer(Model::create(parse_json("model", spec)));
-           }),
-           "spec"_a)
+      .def(
+          py::init([](const std::string& spec, const std::vector<py::function>& functions) {
+            return Pointer(Model::create(parse_json("model", spec), schedule_functions(functions)));
+          }),
+          "spec"_a, "functions"_a = std::vector<py::function>())
       .def_property_readonly("spec", [](const Model& self) { return self.spec().dump(); })
       .def_property_readonly("seed", &Model::seed)
       .def_property_readonly("busy", &Model::busy)

@@ -40,19 +40,48 @@ void update(Optimizer& optimizer, const std::vector<py::array>& parameters,
     update_of<double>(optimizer, parameters, gradients);
 }
 
+// Copies share the function and need no GIL; the last one takes it.
+ScheduleFunction schedule_function(const py::function& function) {
+  const std::shared_ptr<py::function> shared(new py::function(function), [](py::function* p) {
+    const py::gil_scoped_acquire acquire;
+    delete p;
+  });
+  return [shared](double t) {
+    const py::gil_scoped_acquire acquire;
+    const py::object value =
+        t == std::floor(t) ? (*shared)(py::int_(static_cast<Index>(t))) : (*shared)(t);
+    try {
+      return py::float_(value).cast<double>();
+    } catch (const py::error_already_set&) {
+      throw py::type_error("a schedule's function must return a number, got " +
+                           py::repr(value).cast<std::string>());
+    }
+  };
+}
+
 }  // namespace
+
+ScheduleFunctions schedule_functions(const std::vector<py::function>& functions) {
+  ScheduleFunctions out;
+  for (const py::function& function : functions) out.push_back(schedule_function(function));
+  return out;
+}
 
 void bind_optimizer(py::module_& m) {
   using namespace py::literals;
   py::class_<Optimizer, std::shared_ptr<Optimizer>>(m, "Optimizer")
-      .def(py::init([](const std::string& spec) {
-             return std::make_shared<Optimizer>(parse_json("optimizer", spec));
+      .def(py::init([](const std::string& spec, const std::vector<py::function>& functions) {
+             return std::make_shared<Optimizer>(parse_json("optimizer", spec),
+                                                schedule_functions(functions));
            }),
-           "spec"_a)
+           "spec"_a, "functions"_a = std::vector<py::function>())
       .def_property_readonly(
           "spec", [](const Optimizer& self) { return write_optimizer(self.settings).dump(); })
       .def_property_readonly("iterations", [](const Optimizer& self) { return self.iterations; })
+      .def_readwrite("epoch", &Optimizer::epoch)
+      .def_readwrite("rate_scale", &Optimizer::rate_scale)
       .def_property_readonly("learning_rate", &Optimizer::learning_rate)
+      .def("current", &Optimizer::current, "name"_a)
       .def("update", &update, "parameters"_a, "gradients"_a)
       .def("step", &Optimizer::step, "model"_a)
       .def("reset", &Optimizer::reset);

@@ -24,7 +24,7 @@ from lamina import (
     regularizers,
     schedules,
 )
-from lamina.callbacks import Callback, EarlyStopping, LambdaCallback
+from lamina.callbacks import Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau
 from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
 from lamina.layers import Activation, Dense, Dropout, Input
@@ -59,6 +59,7 @@ __all__ = [
     "Nesterov",
     "OneCycle",
     "RMSprop",
+    "ReduceLROnPlateau",
     "TableEncoder",
     "TableModel",
     "Trainer",

@@ -61,9 +61,14 @@ class Configurable:
         ValueError
             If a number is NaN or infinite.
         """
+        return self._config(None)
+
+    def _config(self, functions: list[Any] | None) -> dict[str, Any]:
+        """Return the configuration; with a list, Python functions go there and stand as numbers."""
         cls = type(self)
         return {
-            name: _plain(getattr(self, name), f"{cls.__name__}: {name}") for name in arguments(cls)
+            name: _plain(getattr(self, name), f"{cls.__name__}: {name}", functions)
+            for name in arguments(cls)
         }
 
     def to_spec(self) -> dict[str, Any]:
@@ -76,6 +81,10 @@ class Configurable:
         {'class': 'Dropout', 'rate': 0.5, 'name': None}
         """
         return {"class": type(self).__name__, **self.get_config()}
+
+    def _spec(self, functions: list[Any]) -> dict[str, Any]:
+        """Return the spec with its Python functions apart, as only this process can use it."""
+        return {"class": type(self).__name__, **self._config(functions)}
 
     @classmethod
     def from_config(cls: type[_T], config: Mapping[str, Any]) -> _T:
@@ -116,7 +125,7 @@ class Configurable:
         known = arguments(found)
         return found.from_config({name: spec[name] for name in spec if name in known})
 
-    def _core_spec(self) -> str:
+    def _core_spec(self, functions: list[Any] | None = None) -> str:
         """Return the spec for this object's own calls of the core, which knows no user's subclass.
 
         A subclass that overrides a method can so call the original through ``super()``. (Handed to
@@ -124,7 +133,7 @@ class Configurable:
         """
         cls = next(cls for cls in type(self).__mro__ if cls.__module__.startswith(f"{_PACKAGE}."))
         known = arguments(cls)
-        config = {name: value for name, value in self.get_config().items() if name in known}
+        config = {name: v for name, v in self._config(functions).items() if name in known}
         return json.dumps({"class": cls.__name__, **config})
 
     def __repr__(self) -> str:
@@ -202,10 +211,10 @@ def _family(base: type[_T]) -> Iterator[type[_T]]:
         yield from _family(cls)
 
 
-def _plain(value: Any, where: str) -> Any:
+def _plain(value: Any, where: str, functions: list[Any] | None = None) -> Any:
     """Return the value in JSON's types."""
     if isinstance(value, Configurable):
-        return value.to_spec()
+        return value.to_spec() if functions is None else value._spec(functions)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -213,7 +222,7 @@ def _plain(value: Any, where: str) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [_plain(item, where) for item in value]
+        return [_plain(item, where, functions) for item in value]
     raise TypeError(
         f"{where} takes a number, a string or an object of Lamina, got {type(value).__name__}"
     )
@@ -251,8 +260,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 def _written_name(cls: type[Configurable]) -> str:
     """Return how a user writes the class: ``lm.Name``, ``lm.module.Name``, or their own name."""
-    package, _, path = cls.__module__.partition(".")
-    module = path.partition(".")[0]
+    package, module = f"{cls.__module__}.".split(".")[:2]
     if package != _PACKAGE:
         return cls.__qualname__
     short = getattr(sys.modules.get(_PACKAGE), cls.__name__, None) is cls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +118,8 @@ def _double(model: Model) -> Model:
     spec = json.loads(model._core.spec)
     spec["dtype"] = "float64"
     twin = Model.__new__(Model)
-    twin._adopt(core.Model(json.dumps(spec)))
+    twin._functions = model._functions
+    twin._adopt(core.Model(json.dumps(spec), model._functions), copy.deepcopy(model._all_layers))
     for tensor in model._core.tensors():
         twin._core.view(tensor["name"])[...] = model._core.view(tensor["name"])
     return twin

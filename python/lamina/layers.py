@@ -13,6 +13,7 @@ from lamina import activations
 from lamina._config import Configurable
 from lamina.initializers import Initializer
 from lamina.regularizers import Regularizer
+from lamina.schedules.base import Scheduled, adopt_functions
 
 __all__ = ["Activation", "Dense", "Dropout", "Input", "Layer"]
 
@@ -287,8 +288,9 @@ class Dropout(Layer):
 
     Parameters
     ----------
-    rate : float
-        Share that is silenced, at least 0 and below 1.
+    rate : float, Schedule or function
+        Share that is silenced, at least 0 and below 1. One that changes counts the steps or epochs
+        of the fit; by hand, a step is a call of ``model.forward`` and the epoch stays 0.
     name : str, optional
         Default: given by the model ("dropout", "dropout_1", …).
 
@@ -308,9 +310,13 @@ class Dropout(Layer):
     [0.0, 2.0]
     """
 
-    rate: float
+    rate: Scheduled
     _: KW_ONLY
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take a function for a schedule."""
+        adopt_functions(self)
 
 
 @dataclass(eq=False, repr=False)

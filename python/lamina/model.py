@@ -75,17 +75,19 @@ class Model:
             seed = int.from_bytes(os.urandom(4), "little")
         if not 0 <= seed < 2**63:
             raise ValueError(f"Model: seed must be from 0 to 2**63 - 1, got {seed}")
+        self._functions: list[Any] = []  # of schedules, which the core's spec refers to
         spec = {
             "name": name,
             "dtype": np.dtype(dtype).name if isinstance(dtype, type) else dtype,
             "seed": int(seed),
-            "layers": [layer.to_spec() for layer in layers],
+            "layers": [layer._spec(self._functions) for layer in layers],
         }
-        self._adopt(core.Model(json.dumps(spec)), layers)
+        self._adopt(core.Model(json.dumps(spec), self._functions), layers)
 
     def _adopt(self, core_model: Any, layers: Sequence[Layer] | None = None) -> None:
         """Take over the core's model; make the layer objects of its spec if there are none."""
         self._core = core_model
+        self._functions = getattr(self, "_functions", [])
         spec = json.loads(core_model.spec)
         if layers is None:
             layers = [Layer.from_spec(one) for one in spec["layers"]]
@@ -273,11 +275,17 @@ class Model:
         """
         _save(self, path, {})
 
+    def _check_writable(self) -> None:
+        """Raise TypeError if a layer follows a Python function, which no file can hold."""
+        for layer in self._all_layers:
+            layer.to_spec()
+
     def _inputs(self, X: Any) -> list[NDArray[Any]]:
         return as_inputs(X, self._core.ports())
 
     def __getstate__(self) -> bytes:
         """Return the bytes of the model's file."""
+        self._check_writable()
         return bytes(self._core.to_bytes())
 
     def __setstate__(self, state: bytes) -> None:
@@ -311,6 +319,7 @@ def _bytes(size: float) -> str:
 
 def _save(model: Model, path: str | os.PathLike[str], extra: dict[str, Any]) -> None:
     """Write a model with JSON of its owner beside it."""
+    model._check_writable()
     model._core.save(os.fspath(path), json.dumps(extra) if extra else "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from lamina._config import Configurable
 from lamina._isa import core
-from lamina.schedules import Schedule
+from lamina.schedules.base import Scheduled, adopt_functions
 
 __all__ = ["SGD", "Adagrad", "Adam", "Momentum", "Nesterov", "Optimizer", "RMSprop"]
 
@@ -30,6 +31,9 @@ class Optimizer(Configurable):
     One step does, in this order: the gradient with its penalties, the clips, weight decay, the
     optimizer itself, L1's proximal step, the moving average.
 
+    Each number of the method itself, and `weight_decay`, may be a Schedule or a Python function of
+    the step in place of a float (an initial value apart); see ``lm.schedules.Schedule``.
+
     Parameters
     ----------
     learning_rate : float or Schedule
@@ -40,7 +44,7 @@ class Optimizer(Configurable):
         Cut each element of the gradient to [-clipvalue, clipvalue]. Default: no clip.
     global_clipnorm : float, optional
         Scale all gradients together down to this norm if they are longer. Default: no clip.
-    weight_decay : float, default 0.0
+    weight_decay : float or Schedule, default 0.0
         Decoupled: each step takes away learning rate · weight_decay of every weight, apart from
         the gradient (Loshchilov & Hutter, arXiv 1711.05101).
     use_ema : bool, default False
@@ -49,12 +53,12 @@ class Optimizer(Configurable):
         average = ema_momentum · average + (1 - ema_momentum) · weight, from 0 to 1.
     """
 
-    learning_rate: float | Schedule
+    learning_rate: Scheduled
     _: KW_ONLY
     clipnorm: float | None = None
     clipvalue: float | None = None
     global_clipnorm: float | None = None
-    weight_decay: float = 0.0
+    weight_decay: Scheduled = 0.0
     use_ema: bool = False
     ema_momentum: float = 0.99
     _handle: Any = field(default=None, init=False)
@@ -62,11 +66,17 @@ class Optimizer(Configurable):
 
     _transient: ClassVar[tuple[str, ...]] = ("_handle", "_owner")
 
+    def __post_init__(self) -> None:
+        """Take functions for schedules."""
+        adopt_functions(self)
+
     @property
     def handle(self) -> Any:
         """The core's optimizer, which has the state; made when first asked for."""
         if self._handle is None:
-            self._handle = core.Optimizer(self._core_spec())
+            functions: list[Any] = []
+            spec = self._core_spec(functions)
+            self._handle = core.Optimizer(spec, functions)
         return self._handle
 
     @property
@@ -75,9 +85,64 @@ class Optimizer(Configurable):
         return 0 if self._handle is None else int(self._handle.iterations)
 
     @property
+    def epoch(self) -> int:
+        """Number of completed epochs, which schedules with ``unit="epoch"`` go by.
+
+        A Trainer sets it; in a loop by hand set it yourself: ``optimizer.epoch += 1``.
+        """
+        return 0 if self._handle is None else int(self._handle.epoch)
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self.handle.epoch = epoch
+
+    @property
     def current_learning_rate(self) -> float:
         """Learning rate of the next step."""
         return float(self.handle.learning_rate)
+
+    def scale_learning_rate(self, factor: float) -> None:
+        """Multiply the learning rate of all further steps, whatever schedule it follows.
+
+        ReduceLROnPlateau calls this. The product of all factors is part of a trainer's state;
+        :meth:`reset` forgets it.
+
+        Parameters
+        ----------
+        factor : float
+            Above 0.
+
+        Examples
+        --------
+        >>> import lamina as lm
+        >>> optimizer = lm.SGD(learning_rate=0.5)
+        >>> optimizer.scale_learning_rate(0.5)
+        >>> optimizer.current_learning_rate
+        0.25
+        """
+        if not 0 < factor < math.inf:
+            raise ValueError(
+                f"scale_learning_rate: factor must be above 0 and finite, got {factor}"
+            )
+        self.handle.rate_scale *= factor
+
+    def current(self, name: str) -> float:
+        """Return what an argument that may follow a schedule will be in the next step.
+
+        Parameters
+        ----------
+        name : str
+            Such as "momentum" or "weight_decay". "learning_rate" is the schedule's, without what
+            ReduceLROnPlateau makes of it (:attr:`current_learning_rate`).
+
+        Examples
+        --------
+        >>> import lamina as lm
+        >>> optimizer = lm.Momentum(momentum=lm.schedules.Linear(0.5, 1000, 0.9))
+        >>> optimizer.current("momentum")
+        0.5
+        """
+        return float(self.handle.current(name))
 
     def update(self, params: _Arrays, grads: _Arrays) -> None:
         """Do one step on arrays.
@@ -200,7 +265,7 @@ class SGD(Optimizer):
     array([0.8])
     """
 
-    learning_rate: float | Schedule = 0.01
+    learning_rate: Scheduled = 0.01
 
 
 @dataclass(eq=False, repr=False)
@@ -238,8 +303,8 @@ class Momentum(Optimizer):
     array([1.5])
     """
 
-    learning_rate: float | Schedule = 0.01
-    momentum: float = 0.9
+    learning_rate: Scheduled = 0.01
+    momentum: Scheduled = 0.9
 
 
 @dataclass(eq=False, repr=False)
@@ -273,8 +338,8 @@ class Nesterov(Optimizer):
     array([2.5])
     """
 
-    learning_rate: float | Schedule = 0.01
-    momentum: float = 0.9
+    learning_rate: Scheduled = 0.01
+    momentum: Scheduled = 0.9
 
 
 @dataclass(eq=False, repr=False)
@@ -309,9 +374,9 @@ class Adagrad(Optimizer):
     0.5
     """
 
-    learning_rate: float | Schedule = 0.01
+    learning_rate: Scheduled = 0.01
     initial_accumulator_value: float = 0.0
-    epsilon: float = 1e-10
+    epsilon: Scheduled = 1e-10
 
 
 @dataclass(eq=False, repr=False)
@@ -347,9 +412,9 @@ class RMSprop(Optimizer):
     0.0
     """
 
-    learning_rate: float | Schedule = 0.01
-    rho: float = 0.99
-    epsilon: float = 1e-8
+    learning_rate: Scheduled = 0.01
+    rho: Scheduled = 0.99
+    epsilon: Scheduled = 1e-8
 
 
 @dataclass(eq=False, repr=False)
@@ -389,10 +454,10 @@ class Adam(Optimizer):
     0.5
     """
 
-    learning_rate: float | Schedule = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
+    learning_rate: Scheduled = 0.001
+    beta_1: Scheduled = 0.9
+    beta_2: Scheduled = 0.999
+    epsilon: Scheduled = 1e-8
 
 
 def _listed(arrays: _Arrays) -> list[NDArray[Any]]:

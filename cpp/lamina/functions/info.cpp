@@ -83,7 +83,8 @@ Choice default_choice(const std::vector<Info>& infos, int index) {
   const auto& parameters = infos[static_cast<std::size_t>(index)].parameters;
   for (const auto& parameter : parameters) choice.parameters.push_back(parameter.value);
   for (std::size_t i = 0; i < parameters.size(); ++i)
-    if (parameters[i].kind == ParameterKind::list || parameters[i].kind == ParameterKind::function)
+    if (parameters[i].kind == ParameterKind::list ||
+        parameters[i].kind == ParameterKind::activation)
       set_list(choice, i, {parameters[i].value});
   return choice;
 }

@@ -14,9 +14,20 @@ namespace lamina {
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // optional: absent is NaN. choice: one of the words in `options`, kept as its place among them.
-// list: one or several numbers, each in the range. function: another activation, by default the one
-// that `options` names.
-enum class ParameterKind { number, flag, optional, choice, list, function };
+// list: one or several numbers, each in the range. activation: another activation, by default the
+// one that `options` names. schedule, schedules, function: what a schedule is made of, kept apart
+// from the numbers.
+enum class ParameterKind {
+  number,
+  flag,
+  optional,
+  choice,
+  list,
+  activation,
+  schedule,
+  schedules,
+  function
+};
 
 struct Parameter {
   const char* name;
@@ -40,8 +51,23 @@ inline constexpr Parameter optional(const char* name, double minimum, double max
 inline constexpr Parameter choice_of(const char* name, const char* options) {
   return {name, 0, 0, kInfinity, "", ParameterKind::choice, options};
 }
-inline constexpr Parameter function_of(const char* name, const char* value) {
-  return {name, 0, 0, kInfinity, "", ParameterKind::function, value};
+inline constexpr Parameter activation_of(const char* name, const char* value) {
+  return {name, 0, 0, kInfinity, "", ParameterKind::activation, value};
+}
+
+inline constexpr Parameter part(const char* name, ParameterKind kind) {
+  return {name, std::numeric_limits<double>::quiet_NaN(), -kInfinity, kInfinity, "", kind};
+}
+inline constexpr Parameter child(const char* name) { return part(name, ParameterKind::schedule); }
+inline constexpr Parameter children(const char* name) {
+  return part(name, ParameterKind::schedules);
+}
+inline constexpr Parameter function(const char* name) {
+  return part(name, ParameterKind::function);
+}
+// Whether its values are among Choice::parameters.
+inline constexpr bool is_number(const Parameter& parameter) {
+  return parameter.kind < ParameterKind::schedule;
 }
 
 struct Info {
@@ -55,8 +81,8 @@ struct Info {
 };
 
 // A chosen function: its place in the list and its parameters in the order of Info::parameters. A
-// list's place holds where its numbers stand behind them, with their count before them; a function
-// is the list of its place and its parameters.
+// list's place holds where its numbers stand behind them, with their count before them; an
+// activation is the list of its place and its parameters.
 struct Choice {
   int index = 0;
   std::vector<double> parameters;
@@ -68,8 +94,8 @@ inline std::span<const double> list_at(const double* parameters, int i) {
   return {list + 1, static_cast<std::size_t>(*list)};
 }
 
-// The function that is the i-th parameter.
-inline Choice function_at(const double* parameters, int i) {
+// The activation that is the i-th parameter.
+inline Choice activation_at(const double* parameters, int i) {
   const std::span<const double> list = list_at(parameters, i);
   return {static_cast<int>(list[0]), {list.begin() + 1, list.end()}};
 }

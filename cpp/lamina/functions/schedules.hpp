@@ -1,78 +1,135 @@
-// Schedules of the learning rate: step (from 0) and the planned number of steps -> rate.
+// Schedules: t (steps or epochs, from 0) -> a learning rate, or whatever number follows one. Here
+// those that fall or stand; waves and cycles, and what is made of other schedules, lie beside.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-
-#include "lamina/base/math.hpp"
-#include "lamina/functions/info.hpp"
+#include "lamina/functions/schedules_compound.hpp"
+#include "lamina/functions/schedules_cyclic.hpp"
 
 namespace lamina {
 
-// value + cosine arc from `from` (at 0) to `to` (at 1).
-inline double cosine_between(double from, double to, double share) {
-  return to + (from - to) * 0.5 * (1 + cos_pi(share));
-}
-
 struct ConstantSchedule {
   static Info info() {
-    return {"Constant",      "constant", {}, {{"learning_rate", std::nan(""), 0, kInfinity}},
-            "learning_rate", ""};
+    return {"Constant", "constant", {}, {level("learning_rate")}, "learning_rate", ""};
   }
-  static constexpr int length_parameter = -1;
   static double value(const double* p, double, double) { return p[0]; }
+  static Bounds bounds(const double* p) { return {p[0], p[0]}; }
 };
 
-struct CosineSchedule {
+struct StepSchedule {
   static Info info() {
-    return {"Cosine",
-            "cosine",
+    return {"Step",
+            "step",
+            {"step_decay"},
+            {level("learning_rate"),
+             {"step_size", std::nan(""), 1, kInfinity, kLengthUnit},
+             {"gamma", 0.1, 0, kInfinity},
+             kUnit},
+            "learning_rate gamma^floor(t / step_size)",
+            "torch.optim.lr_scheduler.StepLR"};
+  }
+  static double value(const double* p, double t, double) {
+    return p[0] * raised(p[2], std::floor(t / p[1]));
+  }
+  static Bounds bounds(const double* p) { return falling(p[0], p[2]); }
+};
+
+struct MultiStepSchedule {
+  static Info info() {
+    return {"MultiStep",
+            "multi_step",
             {},
-            {{"learning_rate", std::nan(""), 0, kInfinity},
-             optional("total_steps", 1, kInfinity, "steps"),
-             {"final_learning_rate", 0.0, 0, kInfinity}},
-            "final + (initial - final) (1 + cos(pi step / total_steps)) / 2",
-            "Loshchilov & Hutter, SGDR, arXiv 1608.03983"};
+            {level("learning_rate"),
+             {"milestones", std::nan(""), 0, kInfinity, kLengthUnit, ParameterKind::list},
+             {"gamma", 0.1, 0, kInfinity},
+             kUnit},
+            "learning_rate gamma^(number of milestones <= t)",
+            "torch.optim.lr_scheduler.MultiStepLR"};
   }
-  static constexpr int length_parameter = 1;
-  static double value(const double* p, double step, double total) {
-    return cosine_between(p[0], p[2], std::min(1.0, step / total));
+  static double value(const double* p, double t, double) {
+    std::uint64_t passed = 0;
+    for (const double milestone : list_at(p, 1)) passed += milestone <= t;
+    return p[0] * power(p[2], passed);
   }
+  static Bounds bounds(const double* p) { return falling(p[0], p[2]); }
 };
 
-// torch's OneCycleLR with cosine annealing in two phases.
-struct OneCycleSchedule {
+struct ExponentialSchedule {
   static Info info() {
-    return {"OneCycle",
-            "one_cycle",
-            {"onecycle"},
-            {{"max_learning_rate", std::nan(""), 0, kInfinity},
-             optional("total_steps", 1, kInfinity, "steps"),
-             {"pct_start", 0.3, 0, 1, "share of the steps that rise"},
-             {"div_factor", 25.0, 1, kInfinity, "maximum / initial rate"},
-             {"final_div_factor", 1e4, 1, kInfinity, "initial / final rate"}},
-            "from max / div_factor up to max, then down to max / (div_factor final_div_factor), "
-            "along cosines",
-            "Smith & Topin, Super-convergence, arXiv 1708.07120"};
+    return {"Exponential",
+            "exponential",
+            {"exponential_decay"},
+            {level("learning_rate"),
+             {"gamma", std::nan(""), 0, kInfinity},
+             {"decay_steps", 1, kLeast, kInfinity, kLengthUnit},
+             flag("staircase"),
+             kUnit},
+            "learning_rate gamma^(t / decay_steps)",
+            "torch.optim.lr_scheduler.ExponentialLR; Keras' ExponentialDecay"};
   }
-  static constexpr int length_parameter = 1;
-  static double value(const double* p, double step, double total) {
-    const double low = p[0] / p[3], final = low / p[4];
-    const double peak = p[2] * total - 1, last = total - 1;
-    step = std::min(step, last);
-    if (step <= peak && peak > 0) return cosine_between(low, p[0], step / peak);
-    if (last <= peak) return p[0];
-    return cosine_between(p[0], final, (step - peak) / (last - peak));
+  static double value(const double* p, double t, double) {
+    return p[0] * raised(p[1], stairs(t / p[2], p[3]));
   }
+  static Bounds bounds(const double* p) { return falling(p[0], p[1]); }
 };
 
-using Schedules = List<ConstantSchedule, CosineSchedule, OneCycleSchedule>;
+struct InverseTimeSchedule {
+  static Info info() {
+    return {"InverseTime",
+            "inverse_time",
+            {"inverse_time_decay"},
+            {level("learning_rate"),
+             {"decay_rate", std::nan(""), 0, kInfinity},
+             {"decay_steps", 1, kLeast, kInfinity, kLengthUnit},
+             flag("staircase"),
+             kUnit},
+            "learning_rate / (1 + decay_rate t / decay_steps)",
+            "Robbins & Monro, A stochastic approximation method, 1951; Keras' InverseTimeDecay"};
+  }
+  static double value(const double* p, double t, double) {
+    return p[0] / (1 + p[1] * stairs(t / p[2], p[3]));
+  }
+  static Bounds bounds(const double* p) { return {0, p[0]}; }
+};
 
-// The rate at `step`. `planned` is fit's number of steps, used if the schedule has no length of its
-// own; 0 means that there is no fit.
-double schedule_value(const Choice& schedule, std::uint64_t step, std::uint64_t planned);
+struct PolynomialSchedule {
+  static Info info() {
+    return {"Polynomial",
+            "polynomial",
+            {"polynomial_decay"},
+            {level("learning_rate"),
+             kLength,
+             level("final_learning_rate", 0.0),
+             {"power", 1, 0, kInfinity},
+             flag("cycle"),
+             kUnit},
+            "final + (learning_rate - final) (1 - t / total_steps)^power",
+            "torch.optim.lr_scheduler.PolynomialLR; Keras' PolynomialDecay"};
+  }
+  static double value(const double* p, double t, double total) {
+    if (p[4] != 0) total *= std::max(1.0, std::ceil(t / total));
+    return p[2] + (p[0] - p[2]) * raised(1 - std::min(1.0, t / total), p[3]);
+  }
+  static Bounds bounds(const double* p) { return between(p[0], p[2]); }
+};
 
-// True if the schedule takes its length from fit.
-bool length_comes_from_fit(const Choice& schedule);
+struct LinearSchedule {
+  static Info info() {
+    return {"Linear",
+            "linear",
+            {},
+            {level("learning_rate"), kLength, level("final_learning_rate", 0.0), kUnit},
+            "learning_rate + (final - learning_rate) t / total_steps",
+            "torch.optim.lr_scheduler.LinearLR"};
+  }
+  static double value(const double* p, double t, double total) {
+    return line_between(p[0], p[2], std::min(1.0, t / total));
+  }
+  static Bounds bounds(const double* p) { return between(p[0], p[2]); }
+};
+
+using Schedules = List<ConstantSchedule, StepSchedule, MultiStepSchedule, ExponentialSchedule,
+                       InverseTimeSchedule, PolynomialSchedule, LinearSchedule, CosineSchedule,
+                       CosineRestartsSchedule, FlatCosineSchedule, CosLogSchedule, CyclicalSchedule,
+                       OneCycleSchedule, WarmupSchedule, PiecewiseSchedule, FunctionSchedule>;
 
 }  // namespace lamina

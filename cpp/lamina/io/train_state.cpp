@@ -27,6 +27,7 @@ Json counters(const Trainer& t) {
           {"best_epoch", s.best_epoch},
           {"iterations", t.optimizer->iterations},
           {"planned_steps", t.optimizer->planned_steps},
+          {"planned_epochs", t.optimizer->planned_epochs},
           {"rate_scale", t.optimizer->rate_scale}};
 }
 
@@ -89,7 +90,7 @@ void load_buffers(TrainerOf<T>& trainer, const TensorFile& file, bool stepped) {
 // The counters of a state, read before anything changes.
 struct Counters {
   TrainState state;
-  std::uint64_t iterations = 0, planned_steps = 0;
+  std::uint64_t iterations = 0, planned_steps = 0, planned_epochs = 0;
   double rate_scale = 1;
 };
 
@@ -108,6 +109,7 @@ Counters read_counters(const Json& json) {
   s.best_epoch = json.at("best_epoch");
   c.iterations = json.at("iterations");
   c.planned_steps = json.at("planned_steps");
+  c.planned_epochs = json.at("planned_epochs");
   c.rate_scale = json.at("rate_scale");
   return c;
 }
@@ -120,7 +122,9 @@ void decode_of(TrainerOf<T>& trainer, const TensorFile& file, const Counters& co
   load_buffers(trainer, file, stepped);
   trainer.state = counters.state;
   trainer.optimizer->iterations = counters.iterations;
+  trainer.optimizer->epoch = counters.state.epoch;
   trainer.optimizer->planned_steps = counters.planned_steps;
+  trainer.optimizer->planned_epochs = counters.planned_epochs;
   trainer.optimizer->rate_scale = counters.rate_scale;
 }
 

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "lamina/nn/op.hpp"
-#include "lamina/nn/spec.hpp"
+#include "lamina/nn/schedule_spec.hpp"
 
 namespace lamina {
 
@@ -39,12 +39,13 @@ inline Argument required(const char* name) { return {name, nullptr, true}; }
 
 using Layers = std::vector<std::unique_ptr<Layer>>;
 
-// Gives each layer a unique name: the class in snake case, then _1, _2, ...
+// Goes along while layers are read. Gives each a unique name: the class in snake case, then _1, ...
 class Names {
  public:
   std::string unique(const std::string& class_name, const std::string& wanted);
 
-  int depth = 0;  // of containers within containers
+  int depth = 0;                                 // of containers within containers
+  const ScheduleFunctions* functions = nullptr;  // that schedules name
 
  private:
   std::map<std::string, int> used_;

@@ -23,7 +23,7 @@ int worthwhile_threads(int requested, Index rows, Index flops_per_row, double le
   return work < least ? 1 : thread_count(requested);
 }
 
-std::unique_ptr<Model> Model::create(const Json& spec) {
+std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& functions) {
   const Fields fields("Model", spec);
   const std::string dtype = fields.text("dtype", "float32");
   require(dtype == "float32" || dtype == "float64",
@@ -38,6 +38,7 @@ std::unique_ptr<Model> Model::create(const Json& spec) {
   m.seed_ = static_cast<std::uint64_t>(fields.whole("seed", 0));
   m.name_ = fields.text("name", "model");
   Names names;
+  names.functions = &functions;
   m.layers_ = read_layers(fields.at("layers"), names);
   require(!m.layers_.empty() && m.layers_[0]->is_input(),
           "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
@@ -261,7 +262,7 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
   }
   {
     const Reading reading(*this);
-    space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, 0);
+    space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, {});
     run_prediction(*space, n, block, threads, by_columns, options.tick, static_cast<T*>(out));
   }
   const double now = chooser ? clock_seconds() : 0;
@@ -306,7 +307,7 @@ void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training, vo
   forward_rows_ = n;
   Workspace<T>& space = *hand_space_;
   space.begin(parameters_.data(), Batch{{nullptr, 0, n}, &inputs}, training, seed_,
-              forward_calls_++);
+              {forward_calls_++});
   const auto no_loss = [](int, Range) {};
   for (const Stage& stage : by_hand_->stages) {
     space.run_stage(stage, {0, space.padded_rows()}, 1, no_loss);

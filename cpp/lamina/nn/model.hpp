@@ -28,8 +28,9 @@ struct PredictOptions {
 
 class Model {
  public:
-  // {"layers": [...], "dtype": "float32", "seed": 0, "name": "model"}
-  static std::unique_ptr<Model> create(const Json& spec);
+  // {"layers": [...], "dtype": "float32", "seed": 0, "name": "model"}; the functions that its
+  // schedules name.
+  static std::unique_ptr<Model> create(const Json& spec, const ScheduleFunctions& functions = {});
   virtual ~Model() = default;
 
   const Graph& graph() const { return graph_; }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "lamina/base/parallel.hpp"
+#include "lamina/functions/schedule.hpp"
 #include "lamina/nn/parameters.hpp"
 #include "lamina/nn/product.hpp"
 
@@ -49,6 +50,7 @@ struct Context {
   Index padded_rows = 0;  // rounded up to kRowStep; the padding's inputs are rows of zeros
   bool training = false;
   std::uint64_t seed = 0, step = 0;
+  const double* scheduled = nullptr;  // by op index: what OpBase::scheduled() says for this step
 };
 
 struct OpFlags {
@@ -70,6 +72,8 @@ class OpBase {
   std::vector<int> tensors;  // parameters that this op computes gradients for
   int index = 0;             // place in the list
 
+  // A parameter that changes with the step; its value in a training step is Context::scheduled.
+  virtual const Scheduled* scheduled() const { return nullptr; }
   // Multiply-adds of the forward pass counted as two, a row.
   virtual Index flops_per_row() const { return 0; }
   virtual std::size_t state_bytes(Index batch_rows) const {

@@ -39,7 +39,7 @@ std::vector<double> read_list(const std::string& owner, const Parameter& paramet
 
 Json write_number(const Parameter& parameter, double value) {
   if (parameter.kind == ParameterKind::flag) return value != 0;
-  if (parameter.kind == ParameterKind::function) return parameter.options;
+  if (parameter.kind == ParameterKind::activation) return parameter.options;
   if (parameter.kind == ParameterKind::choice)
     return words(parameter)[static_cast<std::size_t>(value)];
   if (std::isnan(value)) return nullptr;
@@ -49,15 +49,15 @@ Json write_number(const Parameter& parameter, double value) {
 // A parameter of a choice; a list of one number as that number.
 Json write_parameter(const Parameter& parameter, const Choice& choice, std::size_t i) {
   const int at = static_cast<int>(i);
-  if (parameter.kind == ParameterKind::function)
-    return write_choice(Activations::infos(), function_at(choice.parameters.data(), at));
+  if (parameter.kind == ParameterKind::activation)
+    return write_choice(Activations::infos(), activation_at(choice.parameters.data(), at));
   if (parameter.kind != ParameterKind::list) return write_number(parameter, choice.parameters[i]);
   const std::span<const double> list = list_at(choice.parameters.data(), at);
   if (list.size() == 1) return write_number(parameter, list[0]);
   return std::vector<double>(list.begin(), list.end());
 }
 
-void read_function(Choice& choice, std::size_t i, const Info& info, const Json& given) {
+void read_activation_of(Choice& choice, std::size_t i, const Info& info, const Json& given) {
   const Choice inner = read_choice("activation", Activations::infos(), given);
   require(!blend_of(inner), info.class_name, ": ", info.parameters[i].name,
           " cannot itself be a learned activation, got ", given.dump());
@@ -69,8 +69,9 @@ void read_function(Choice& choice, std::size_t i, const Info& info, const Json& 
 // The number, word, function or numbers that `given` says, in range.
 void read_parameter(Choice& choice, std::size_t i, const Info& info, const Json* given) {
   const Parameter& p = info.parameters[i];
-  if (p.kind == ParameterKind::function)
-    return read_function(choice, i, info, given ? *given : Json(p.options));
+  if (!is_number(p)) return;
+  if (p.kind == ParameterKind::activation)
+    return read_activation_of(choice, i, info, given ? *given : Json(p.options));
   if (p.kind == ParameterKind::list) {
     if (given) set_list(choice, i, read_list(info.class_name, p, *given));
     for (const double value : list_at(choice.parameters.data(), static_cast<int>(i)))
@@ -136,7 +137,8 @@ Json write_choice(const std::vector<Info>& infos, const Choice& choice) {
   const Info& info = infos[static_cast<std::size_t>(choice.index)];
   Json out = {{"class", info.class_name}};
   for (std::size_t i = 0; i < info.parameters.size(); ++i)
-    out[info.parameters[i].name] = write_parameter(info.parameters[i], choice, i);
+    if (is_number(info.parameters[i]))
+      out[info.parameters[i].name] = write_parameter(info.parameters[i], choice, i);
   return out;
 }
 

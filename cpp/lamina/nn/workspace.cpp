@@ -21,6 +21,8 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
   for (const auto& op : graph.ops)
     state_.emplace_back(keeps_state ? static_cast<Index>(op->state_bytes(capacity_)) : 0);
   for (auto& state : state_) state_pointers_.push_back(state.data());
+  for (const auto& op : graph.ops)
+    if (op->scheduled()) scheduled_.resize(graph.ops.size());
   for (const Port& port : graph.ports)
     codes_.emplace_back(port.codes && plan.options.backward ? capacity_ : 0);
   spaces_.resize(static_cast<std::size_t>(threads));
@@ -53,13 +55,17 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
     c.gradients = space.gradients.data();
     c.codes = space.codes.data();
     c.state = state_pointers_.data();
+    c.scheduled = scheduled_.data();
     c.scratch = &space.scratch;
   }
 }
 
 template <class T>
 void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training, std::uint64_t seed,
-                         std::uint64_t step) {
+                         const Clock& clock) {
+  for (std::size_t i = 0; training && i < scheduled_.size(); ++i)
+    if (const Scheduled* parameter = plan_.graph.ops[i]->scheduled())
+      scheduled_[i] = parameter->value(clock);
   rows_ = batch;
   padded_ = round_up(batch.rows, kRowStep);
   for (Space& space : spaces_) {
@@ -73,7 +79,7 @@ void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training,
     c.padded_rows = padded_;
     c.training = training;
     c.seed = seed;
-    c.step = step;
+    c.step = clock.step;
   }
 }
 

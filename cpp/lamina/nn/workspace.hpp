@@ -20,7 +20,7 @@ class Workspace {
 
   // Points the contexts at a batch. parameters: the weights to run with.
   void begin(const T* parameters, const Batch& batch, bool training, std::uint64_t seed,
-             std::uint64_t step);
+             const Clock& clock);
 
   // Passes rows [part.begin, part.end) through a stage on `threads` threads; loss(thread, rows)
   // runs the loss action. begin() must have been called.
@@ -100,6 +100,7 @@ class Workspace {
   std::vector<Buffer<std::int32_t>> codes_;  // by port, of the batch: kept for the gradients
   std::vector<Buffer<std::byte>> state_;
   std::vector<std::byte*> state_pointers_;
+  std::vector<double> scheduled_;  // by op index; empty if nothing is scheduled
   std::vector<Space> spaces_;
   Batch rows_;
 };

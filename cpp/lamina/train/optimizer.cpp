@@ -2,13 +2,41 @@
 
 #include <algorithm>
 
-#include "lamina/functions/schedules.hpp"
-
 namespace lamina {
 namespace {
 
 // Sums run over chunks of this many elements, chunks in order.
 constexpr Index kNormChunk = 4096;
+
+constexpr Parameter kWeightDecay = {"weight_decay", 0, 0, kInfinity};
+
+// Moves the parameter's schedule, if it has one, from the description to the settings.
+void take_schedule(Json& json, const ScheduleFunctions& functions, const Parameter& parameter,
+                   int at, OptimizerSettings& s) {
+  if (!json.contains(parameter.name) || !is_schedule(json.at(parameter.name))) return;
+  const Info& info = Optimizers::infos()[static_cast<std::size_t>(s.method.index)];
+  const int initial = optimizer_kernels<float>(s.method.index).initial_slot_parameter;
+  require(parameter.kind == ParameterKind::number && (at < 0 || at != initial), info.class_name,
+          ": ", parameter.name, " cannot follow a schedule");
+  const Scheduled scheduled(info.class_name, parameter,
+                            read_schedule(json.at(parameter.name), functions));
+  json.erase(parameter.name);
+  const Schedule& schedule = scheduled.schedule();
+  if (std::string_view(schedule.info().name) == "constant")
+    json[parameter.name] = schedule.parameters()[0];
+  else
+    s.scheduled.push_back({parameter.name, at, scheduled});
+}
+
+// Moves all schedules.
+void take_schedules(Json& json, const ScheduleFunctions& functions, OptimizerSettings& s) {
+  if (!json.is_object() || !json.contains("class")) return;
+  s.method.index = find("optimizer", Optimizers::infos(), json.at("class").get<std::string>());
+  const auto& parameters = Optimizers::infos()[static_cast<std::size_t>(s.method.index)].parameters;
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    take_schedule(json, functions, parameters[i], static_cast<int>(i), s);
+  take_schedule(json, functions, kWeightDecay, -1, s);
+}
 
 }  // namespace
 
@@ -16,20 +44,14 @@ std::vector<Index> layout_of(const Model& model) {
   return {static_cast<Index>(reinterpret_cast<std::uintptr_t>(&model))};
 }
 
-OptimizerSettings read_optimizer(const Json& json) {
+OptimizerSettings read_optimizer(const Json& json, const ScheduleFunctions& functions) {
   OptimizerSettings s;
   Json plain = json;
-  if (json.is_object() && json.contains("learning_rate") && json.at("learning_rate").is_object()) {
-    s.schedule = read_choice("schedule", Schedules::infos(), json.at("learning_rate"));
-    plain.erase("learning_rate");
-    s.method = read_choice("optimizer", Optimizers::infos(), plain);
-  } else {
-    s.method = read_choice("optimizer", Optimizers::infos(), json);
-    s.schedule = {0, {s.method.parameters[0]}};
-  }
+  take_schedules(plain, functions, s);
+  s.method = read_choice("optimizer", Optimizers::infos(), plain);
   const Json empty = Json::object();
   const Fields fields(Optimizers::infos()[static_cast<std::size_t>(s.method.index)].class_name,
-                      json.is_object() ? json : empty);
+                      plain.is_object() ? plain : empty);
   const auto limit = [&](const char* name) {
     const double off = std::nan("");
     if (!fields.has(name)) return off;
@@ -42,7 +64,8 @@ OptimizerSettings read_optimizer(const Json& json) {
   s.global_clipnorm = limit("global_clipnorm");
   require(std::isnan(s.clipnorm) || std::isnan(s.global_clipnorm), fields.owner(),
           ": give clipnorm or global_clipnorm, not both");
-  s.weight_decay = fields.number("weight_decay", 0, 0, kInfinity);
+  s.weight_decay =
+      fields.number(kWeightDecay.name, kWeightDecay.value, kWeightDecay.minimum, kInfinity);
   s.use_ema = fields.flag("use_ema", false);
   s.ema_momentum = fields.number("ema_momentum", 0.99, 0, 1);
   return s;
@@ -50,9 +73,6 @@ OptimizerSettings read_optimizer(const Json& json) {
 
 Json write_optimizer(const OptimizerSettings& s) {
   Json out = write_choice(Optimizers::infos(), s.method);
-  const Json schedule = write_choice(Schedules::infos(), s.schedule);
-  out["learning_rate"] =
-      schedule.at("class") == "Constant" ? schedule.at("learning_rate") : schedule;
   const auto limit = [](double x) { return std::isnan(x) ? Json(nullptr) : Json(x); };
   out["clipnorm"] = limit(s.clipnorm);
   out["clipvalue"] = limit(s.clipvalue);
@@ -60,16 +80,41 @@ Json write_optimizer(const OptimizerSettings& s) {
   out["weight_decay"] = s.weight_decay;
   out["use_ema"] = s.use_ema;
   out["ema_momentum"] = s.ema_momentum;
+  for (const ScheduledSetting& one : s.scheduled)
+    out[one.name] = write_schedule(one.scheduled.schedule());
   return out;
 }
 
-double Optimizer::schedule_value_at(std::uint64_t step) const {
-  return schedule_value(settings.schedule, step, planned_steps);
+bool Optimizer::length_comes_from_fit() const {
+  return std::any_of(settings.scheduled.begin(), settings.scheduled.end(), [](const auto& one) {
+    return one.scheduled.schedule().length_comes_from_fit();
+  });
+}
+
+double Optimizer::current(const std::string& name) const {
+  for (const ScheduledSetting& one : settings.scheduled)
+    if (one.name == name) return one.scheduled.value(clock());
+  if (name == kWeightDecay.name) return settings.weight_decay;
+  const Info& info = Optimizers::infos()[static_cast<std::size_t>(settings.method.index)];
+  std::vector<std::string> known = {kWeightDecay.name};
+  for (std::size_t i = 0; i < info.parameters.size(); ++i) {
+    if (name == info.parameters[i].name) return settings.method.parameters[i];
+    known.push_back(info.parameters[i].name);
+  }
+  fail(info.class_name, " has no parameter '", name, "'.", did_you_mean(name, known),
+       " Known: ", join(known), ".");
+}
+
+// Sets what is scheduled to its value in the next step.
+const OptimizerSettings& Optimizer::follow_schedules() {
+  for (const ScheduledSetting& one : settings.scheduled)
+    settings.setting(one.at) = one.scheduled.value(clock());
+  return settings;
 }
 
 void Optimizer::reset() {
   require_free("optimizer.reset");
-  iterations = planned_steps = 0;
+  iterations = epoch = planned_steps = planned_epochs = 0;
   layout_.clear();
   rate_scale = 1;
   slots_f_ = {};
@@ -178,11 +223,11 @@ void Optimizer::step(Model& model) {
 
 template <class T>
 Update<T>::Update(Optimizer& optimizer, const ParameterTable& table, T* parameters)
-    : settings_(optimizer.settings),
+    : settings_(optimizer.follow_schedules()),
       table_(table),
       parameters_(parameters),
       slots_(optimizer.slots<T>()),
-      rate_(optimizer.learning_rate()),
+      rate_(optimizer.rate_scale * settings_.method.parameters[0]),
       clip_(optimizer.clip) {
   optimizer_kernels<T>(settings_.method.index)
       .prepare(settings_.method.parameters.data(), rate_, optimizer.iterations + 1,

@@ -7,22 +7,34 @@
 #include "lamina/base/prefetch.hpp"
 #include "lamina/functions/optimizers.hpp"
 #include "lamina/nn/model.hpp"
+#include "lamina/nn/schedule_spec.hpp"
 
 namespace lamina {
 
+// A parameter of the method, or the weight decay, that follows a schedule.
+struct ScheduledSetting {
+  std::string name;
+  int at;  // among the method's parameters; -1: the weight decay
+  Scheduled scheduled;
+};
+
 struct OptimizerSettings {
-  Choice method, schedule;
+  Choice method;  // and weight_decay: where they are scheduled, as the last step had them
+  std::vector<ScheduledSetting> scheduled;
   double clipnorm, clipvalue, global_clipnorm;  // NaN: off
   double weight_decay = 0;                      // decoupled
   bool use_ema = false;
   double ema_momentum = 0.99;
 
+  double& setting(int at) {
+    return at < 0 ? weight_decay : method.parameters[static_cast<std::size_t>(at)];
+  }
   bool needs_norms() const { return !std::isnan(clipnorm) || !std::isnan(global_clipnorm); }
 };
 // The layout that marks state as a model's.
 std::vector<Index> layout_of(const Model& model);
 
-OptimizerSettings read_optimizer(const Json& json);
+OptimizerSettings read_optimizer(const Json& json, const ScheduleFunctions& functions = {});
 Json write_optimizer(const OptimizerSettings& settings);
 
 template <class T>
@@ -35,14 +47,22 @@ struct Slots {
 
 class Optimizer {
  public:
-  explicit Optimizer(const Json& json) : settings(read_optimizer(json)) {}
+  explicit Optimizer(const Json& json, const ScheduleFunctions& functions = {})
+      : settings(read_optimizer(json, functions)) {}
 
   OptimizerSettings settings;
   std::uint64_t iterations = 0;     // completed steps
+  std::uint64_t epoch = 0;          // completed ones, for schedules; a trainer sets it
   std::uint64_t planned_steps = 0;  // of fit, for schedules whose length comes from it
-  double rate_scale = 1;            // ReduceLROnPlateau's factor
+  std::uint64_t planned_epochs = 0;
+  double rate_scale = 1;  // ReduceLROnPlateau's factor
 
-  double learning_rate() const { return rate_scale * schedule_value_at(iterations); }
+  Clock clock() const { return {iterations, epoch, planned_steps, planned_epochs}; }
+  bool length_comes_from_fit() const;
+  // What the next step will use.
+  double current(const std::string& name) const;
+  double learning_rate() const { return rate_scale * current("learning_rate"); }
+  const OptimizerSettings& follow_schedules();
   void reset();
 
   template <class T>
@@ -70,7 +90,6 @@ class Optimizer {
   std::vector<double> clip;  // by tensor: factors of the last clip by norm
 
  private:
-  double schedule_value_at(std::uint64_t step) const;
   std::vector<Index> layout_;
   Slots<float> slots_f_;
   Slots<double> slots_d_;

@@ -6,7 +6,7 @@
 namespace lamina {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 constexpr Index kMostBlockRows = 256;
 constexpr Index kResident = 32768;    // weights
 constexpr double kModestRate = 2e10;  // flops a second, of one thread
@@ -30,7 +30,7 @@ PlanOptions plan_options(const Objective& objective, const Scheduling& schedulin
 bool Monitor::keep_going(Clock::time_point now) {
   if (!tick || now < next_) return true;
   const bool go_on = tick();
-  next_ = Clock::now() + std::chrono::milliseconds(50);
+  next_ = Steady::now() + std::chrono::milliseconds(50);
   return go_on;
 }
 
@@ -107,14 +107,14 @@ bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& moni
     const bool timed = stage_seconds_[s] > kLongStage / 8 || steps_ % kTimedSteps == 0;
     const auto parts =
         std::min<Index>(padded / kRowStep, 1 + static_cast<Index>(stage_seconds_[s] / kLongStage));
-    const auto start = timed ? Clock::now() : Clock::time_point();
+    const auto start = timed ? Steady::now() : Steady::time_point();
     for (Index i = 0; i < parts; ++i) {
       if ((timed || i > 0 || !step_is_short_) && !monitor.keep_going()) return false;
       const Index chunks = padded / kRowStep;
       space_.run_stage(stage, {chunks * i / parts * kRowStep, chunks * (i + 1) / parts * kRowStep},
                        threads_, loss);
     }
-    if (timed) stage_seconds_[s] = std::chrono::duration<double>(Clock::now() - start).count();
+    if (timed) stage_seconds_[s] = std::chrono::duration<double>(Steady::now() - start).count();
     if (stage.finish == Finish::loss) {
       const Rows<T>& gradient = space_.gradients(0, p);
       loss_.run_custom(batch, data, space_.values(0, p).row(0), scale_.data(),
@@ -145,9 +145,9 @@ StepResult StepRunner<T>::run(const Batch& batch, const Data& data, Optimizer* o
   const bool chooses = chooser_.chooses();
   if (chooses && chooser_.next() != threads_) share_tiles(chooser_.next());
   if (!chooses && steps_ % kTimedSteps != 0) return step(batch, data, optimizer, options, monitor);
-  const auto start = Clock::now();
+  const auto start = Steady::now();
   const StepResult result = step(batch, data, optimizer, options, monitor);
-  const auto now = Clock::now();
+  const auto now = Steady::now();
   const double seconds = std::chrono::duration<double>(now - start).count();
   step_is_short_ = seconds < kLongStage / kTimedSteps;
   if (result == StepResult::done)
@@ -160,7 +160,7 @@ template <class T>
 StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* optimizer,
                                const StepOptions& options, Monitor& monitor) {
   if (!weigh(batch, data)) return StepResult::skipped;
-  space_.begin(model_.weights(), batch, true, options.seed, options.step);
+  space_.begin(model_.weights(), batch, true, options.seed, options.clock);
   if (!run_rows(batch, data, monitor)) return StepResult::stopped;
   ++steps_;
   bad_row_ = space_.bad_row();

@@ -36,7 +36,8 @@ struct Scheduling {
 enum class StepResult { done, skipped, stopped, bad_loss, bad_weight, bad_row };
 
 struct StepOptions {
-  std::uint64_t seed = 0, step = 0;
+  std::uint64_t seed = 0;
+  Clock clock;
   bool update = true;  // false: store the gradients and leave the weights
 };
 

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "lamina/base/philox.hpp"
-#include "lamina/functions/schedules.hpp"
 
 namespace lamina {
 namespace {
@@ -57,6 +56,25 @@ void Trainer::check(Data data, int num_threads) const {
   check_data(*model, objective_, data, true, thread_count(num_threads));
 }
 
+bool Trainer::length_comes_from_fit() const {
+  const auto open = [](const Scheduled* s) { return s && s->schedule().length_comes_from_fit(); };
+  return optimizer->length_comes_from_fit() ||
+         std::any_of(model->graph().ops.begin(), model->graph().ops.end(),
+                     [&](const auto& op) { return open(op->scheduled()); });
+}
+
+// The first fit says how long schedules are; a later one may only do what is left of it.
+void Trainer::plan_schedules(std::uint64_t steps, std::uint64_t epochs) {
+  Optimizer& o = *optimizer;
+  require(o.iterations == 0 ||
+              (o.iterations + steps <= o.planned_steps && state.epoch + epochs <= o.planned_epochs),
+          "the schedule's length came from the first fit, ", o.planned_steps,
+          " steps, and is used up: give total_steps, or call trainer.reset()");
+  if (o.iterations > 0) return;
+  o.planned_steps = steps;
+  o.planned_epochs = state.epoch + epochs;
+}
+
 template <class T>
 void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   require(options.batch_size >= 1, "fit: batch_size must be at least 1, got ", options.batch_size);
@@ -66,14 +84,8 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   const Index batch = std::min(options.batch_size, n);
   const std::uint64_t mark = signature(data, options.batch_size, options.shuffle);
   const bool resumed = state.cursor > 0 && state.data_signature == mark;
-  if (length_comes_from_fit(optimizer->settings.schedule)) {
-    require(resumed || optimizer->iterations == 0,
-            "the schedule's length came from the first fit and is used up: give total_steps, or "
-            "call trainer.reset()");
-    if (!resumed)
-      optimizer->planned_steps =
-          options.epochs * static_cast<std::uint64_t>((n + batch - 1) / batch);
-  }
+  const std::uint64_t steps = options.epochs * static_cast<std::uint64_t>((n + batch - 1) / batch);
+  if (!resumed && length_comes_from_fit()) plan_schedules(steps, options.epochs);
   snapshot();         // the weights as found: what a divergence in the first epoch goes back to
   struct Unpublish {  // if the rest fails, nobody would end the fit
     ModelOf<T>* net;
@@ -170,6 +182,7 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
   if (!guard_) throw StateError("run_epoch: begin_fit first");
   const Index n = data_.rows();
   if (options_.shuffle) draw_order();
+  optimizer->epoch = state.epoch;
   EpochResult result;
   while (state.cursor < n) {
     const Index rows = std::min(options_.batch_size, n - state.cursor);
@@ -177,7 +190,7 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
                        n - state.cursor - rows},
                       &data_.inputs};
     const StepResult step = runner_->run(batch, data_, optimizer.get(),
-                                         {state.seed, optimizer->iterations, true}, monitor);
+                                         {state.seed, optimizer->clock(), true}, monitor);
     if (step == StepResult::stopped) {
       result.end = EpochEnd::stopped;
       return result;
@@ -212,7 +225,7 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
   result.penalty = penalty();
   state.cursor = 0;
   state.open = {};
-  ++state.epoch;
+  optimizer->epoch = ++state.epoch;
   snapshot();
   return result;
 }
@@ -299,7 +312,7 @@ void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, 
   if (objective_.custom) e.predictions.reserve(round_up(batch.rows, kRowStep) * width);
   {
     const typename ModelOf<T>::Reading reading(net_);
-    e.space.begin(reading.weights(), batch, false, state.seed, 0);
+    e.space.begin(reading.weights(), batch, false, state.seed, {});
     run_inference(
         e.space, e.plan, batch.rows, e.space.block(), threads, tick, [&](int thread, Range rows) {
           const T* p = e.space.values(thread, e.plan.output).row(rows.begin);
@@ -343,7 +356,7 @@ double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
   StepRunner<T> runner(net_, objective_, n, training_threads(net_, num_threads, n), {});
   Monitor nobody;
   const StepResult result = runner.run({{nullptr, 0, n}, &data.inputs}, data, optimizer.get(),
-                                       {state.seed, optimizer->iterations, false}, nobody);
+                                       {state.seed, optimizer->clock(), false}, nobody);
   require(result != StepResult::bad_row, "X: row ", runner.bad_row(), " holds NaN or infinity");
   require(result != StepResult::bad_loss, "compute_gradients: the loss is not finite");
   return runner.sums().values[0] / runner.sums().weight;

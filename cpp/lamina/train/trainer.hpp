@@ -71,6 +71,9 @@ class Trainer {
   virtual std::size_t bytes() const = 0;
 
  protected:
+  bool length_comes_from_fit() const;  // of a schedule
+  void plan_schedules(std::uint64_t steps, std::uint64_t epochs);
+
   Objective objective_;
   std::unique_ptr<Model::Guard> guard_;
 };

@@ -54,7 +54,8 @@ def _network(model: Model) -> str:
 
 def _layer(spec: dict[str, Any]) -> str:
     """Return a layer in a few words: its class, size and activation."""
-    words = [spec["class"], str(spec.get("units", spec.get("rate", "")))]
+    size = spec.get("units", spec.get("rate", ""))
+    words = [spec["class"], size["class"] if isinstance(size, dict) else str(size)]
     activation = spec.get("activation")
     words += [activation["class"] if isinstance(activation, dict) else activation or ""]
     return " ".join(word for word in words if word)

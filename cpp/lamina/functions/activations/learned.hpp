@@ -31,7 +31,7 @@ struct Parametric {
     return {"Parametric",
             "parametric",
             {},
-            {function_of("activation", "relu"),
+            {activation_of("activation", "relu"),
              {"initial", 1.0, -kInfinity, kInfinity, "share of the function at the start"}},
             "x + alpha (f(x) - x), alpha learned for each unit",
             "Holzmueller, Grinsztajn & Steinwart, Better by default, arXiv 2407.04491",
@@ -41,7 +41,7 @@ struct Parametric {
   static double initial(const double* p) { return p[1]; }
   template <class All>
   static Choice base(const double* p) {
-    return function_at(p, 0);
+    return activation_at(p, 0);
   }
 };
 

@@ -1,4 +1,5 @@
 // Training: each element is 0 with probability `rate`, else x / (1 - rate). Inference: left out.
+// The rate is a number or follows a schedule.
 #pragma once
 
 #include <algorithm>
@@ -14,12 +15,13 @@ template <class T>
 class DropoutOp : public Op<T> {
  public:
   using typename Op<T>::Ctx;
-  explicit DropoutOp(double rate)
-      : threshold_(static_cast<std::uint32_t>(rate * 0x1.0p32)), scale_(T(1 / (1 - rate))) {
+  explicit DropoutOp(double rate, std::shared_ptr<const Scheduled> schedule = nullptr)
+      : rate_(rate), schedule_(std::move(schedule)) {
     this->kind = "dropout";
     this->flags.in_place = true;
     this->flags.training_only = true;
   }
+  const Scheduled* scheduled() const override { return schedule_.get(); }
   std::size_t state_bytes(Index batch_rows) const override {
     return static_cast<std::size_t>(batch_rows * round_up(this->output.width, 4));
   }
@@ -36,6 +38,8 @@ class DropoutOp : public Op<T> {
   }
 
  private:
+  double rate(const Ctx& c) const { return schedule_ ? c.scheduled[this->index] : rate_; }
+
   std::byte* mask(const Ctx& c, Index row) const {
     return c.state[this->index] + row * round_up(this->output.width, 4);
   }
@@ -47,7 +51,7 @@ class DropoutOp : public Op<T> {
     const Philox random(c.seed);
     const auto last = Philox::counter(Stream::dropout, static_cast<std::uint32_t>(this->index),
                                       static_cast<std::uint32_t>(c.step), 0, 0);
-    const std::uint32_t below = threshold_;
+    const auto below = static_cast<std::uint32_t>(rate(c) * 0x1.0p32);
     const auto units = static_cast<std::uint32_t>((this->output.width + 3) / 4);
     std::array<std::uint32_t, many> unit, row, bytes;
     for (std::uint32_t i = 0; i < many; ++i) {
@@ -75,10 +79,11 @@ class DropoutOp : public Op<T> {
 
   void apply_rows(const Ctx& c, Range rows, const T* x, T* y, bool add) const {
     const Index n = this->output.width;
+    const auto scale = static_cast<T>(1 / (1 - rate(c)));
     const bool gaps = n % 4 != 0;  // between the rows' masks
     const Index count = gaps ? rows.size() : 1, length = gaps ? n : n * rows.size();
     for (Index r = 0; r < count; ++r)
-      (add ? apply<true> : apply<false>)(length, scale_, mask(c, rows.begin + r), x + r * n,
+      (add ? apply<true> : apply<false>)(length, scale, mask(c, rows.begin + r), x + r * n,
                                          y + r * n);
   }
 
@@ -94,8 +99,8 @@ class DropoutOp : public Op<T> {
     }
   }
 
-  std::uint32_t threshold_;
-  T scale_;
+  double rate_;
+  std::shared_ptr<const Scheduled> schedule_;
 };
 
 }  // namespace lamina

@@ -1,0 +1,161 @@
+"""Callback, the base of all of them, and one made of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["Callback", "LambdaCallback"]
+
+Logs = Mapping[str, float]
+
+
+class Callback:
+    """The base of callbacks: write a subclass and override the hooks you need.
+
+    The Trainer sets `trainer` and `model` before the first hook. A hook ends the training with
+    ``self.trainer.stop("reason")``; an exception in a hook comes out of ``fit`` as it is. A hook
+    for batches makes the engine return to Python at every batch: costly for small networks.
+
+    A callback with state (one whose :meth:`get_state` is not empty) belongs to one Trainer; for
+    another take ``copy.deepcopy(callback)``.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> class PrintLoss(lm.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, logs["loss"])
+    >>> PrintLoss().on_epoch_end(0, {"loss": 0.25})
+    0 0.25
+    """
+
+    model: Any = None
+    _trainer: Any = None
+
+    @property
+    def trainer(self) -> Any:
+        """The Trainer whose fit this callback watches, or None."""
+        return self._trainer
+
+    @trainer.setter
+    def trainer(self, trainer: Any) -> None:
+        taken = self._trainer is not None and trainer is not None
+        if taken and trainer is not self._trainer and self._has_state():
+            raise ValueError(
+                f"{type(self).__name__}: this callback already belongs to a Trainer and has state; "
+                "give each Trainer its own: copy.deepcopy(callback)"
+            )
+        self._trainer = trainer
+
+    @property
+    def wants_batches(self) -> bool:
+        """Whether `on_train_batch_end` does anything, so that the engine must stop for it."""
+        return type(self).on_train_batch_end is not Callback.on_train_batch_end
+
+    def _has_state(self) -> bool:
+        return bool(self.get_state())
+
+    def check(self, keys: Sequence[str]) -> None:
+        """Refuse a fit that this callback cannot work with; called before anything is trained.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            The keys that the logs of each epoch will have.
+        """
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Do something when a fit begins."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Do something when a fit ends, for whatever reason; `logs` are those of the last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Do something when an epoch begins, counted from 0 over all fits of the Trainer."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Do something when an epoch ends; `logs` has its loss and metrics."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Do something after each training step; `batch` counts from 0 in each epoch."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a checkpoint must keep, in JSON's types; empty if there is nothing."""
+        return {}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `get_state` returned; the next fit then goes on from there."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the Trainer behind in copies and pickles."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_trainer", "model")}
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions, for something short.
+
+    Parameters
+    ----------
+    on_epoch_begin, on_epoch_end : callable, optional
+        Called with (epoch, logs).
+    on_train_begin, on_train_end : callable, optional
+        Called with (logs).
+    on_train_batch_end : callable, optional
+        Called with (batch, logs).
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> losses = []
+    >>> watch = lm.LambdaCallback(on_epoch_end=lambda epoch, logs: losses.append(logs["loss"]))
+    >>> watch.on_epoch_end(0, {"loss": 0.25})
+    >>> losses
+    [0.25]
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[[int, Any], object] | None = None,
+        on_epoch_end: Callable[[int, Any], object] | None = None,
+        on_train_begin: Callable[[Any], object] | None = None,
+        on_train_end: Callable[[Any], object] | None = None,
+        on_train_batch_end: Callable[[int, Any], object] | None = None,
+    ) -> None:
+        self._functions: dict[str, Callable[..., object] | None] = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_end": on_train_batch_end,
+        }
+
+    @property
+    def wants_batches(self) -> bool:
+        """Whether there is a function for batches."""
+        return self._functions["on_train_batch_end"] is not None
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Call the function, if there is one."""
+        self._call("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Call the function, if there is one."""
+        self._call("on_epoch_end", epoch, logs)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Call the function, if there is one."""
+        self._call("on_train_begin", logs)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Call the function, if there is one."""
+        self._call("on_train_end", logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Call the function, if there is one."""
+        self._call("on_train_batch_end", batch, logs)
+
+    def _call(self, hook: str, *given: Any) -> None:
+        function = self._functions[hook]
+        if function is not None:
+            function(*given)

@@ -1,0 +1,90 @@
+"""What callbacks share that watch one value of each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from lamina._config import Configurable
+from lamina.callbacks.base import Callback, Logs
+from lamina.metrics import canonical_key
+
+__all__ = ["MonitoringCallback"]
+
+
+class MonitoringCallback(Callback, Configurable):
+    """A callback with a `monitor` and a `mode`, and counters that each fit begins anew."""
+
+    monitor: str
+    mode: str
+    _resumed: bool
+
+    _STATE: ClassVar[tuple[str, ...]]
+
+    def _forget(self) -> None:
+        """Set the counters to where a fit begins."""
+        raise NotImplementedError
+
+    def check(self, keys: Sequence[str]) -> None:
+        """Raise ValueError if `monitor` is not among the keys or its direction is not known."""
+        self._key(keys)
+        self._larger_is_better()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Begin to count anew, unless the state of a checkpoint has just been set."""
+        if not self._resumed:
+            self._forget()
+        self._resumed = False
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the counters and the best value."""
+        return {name: getattr(self, name) for name in self._STATE}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take over counters and best value; the next fit goes on counting from them."""
+        for name in self._STATE:
+            setattr(self, name, state[name])
+        self._resumed = True
+
+    def _check_mode(self) -> None:
+        if self.mode not in ("auto", "min", "max"):
+            raise ValueError(
+                f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', got {self.mode!r}"
+            )
+
+    def _check_at_least_0(self, *names: str) -> None:
+        for name in names:
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must be at least 0, got {getattr(self, name)}"
+                )
+
+    def _value(self, logs: Logs | None) -> float:
+        logs = logs or {}
+        return float(logs[self._key(list(logs))])
+
+    def _larger_is_better(self) -> bool:
+        if self.mode != "auto":
+            return self.mode == "max"
+        name = canonical_key(self.monitor)
+        if "loss" in name or "error" in name:
+            return False
+        if "accuracy" in name or "auc" in name or "r2" in name:
+            return True
+        raise ValueError(
+            f"{type(self).__name__}: cannot tell from the name {self.monitor!r} whether smaller or "
+            "larger is better; give mode='min' or mode='max'"
+        )
+
+    def _key(self, keys: Sequence[str]) -> str:
+        """Return the key of the logs that `monitor` means."""
+        for key in (self.monitor, canonical_key(self.monitor)):
+            if key in keys:
+                return key
+        remedy = ""
+        if self.monitor.startswith("val_") and not any(key.startswith("val_") for key in keys):
+            remedy = " (values with val_ need validation_data or validation_split)"
+        raise ValueError(
+            f"{type(self).__name__}: monitor {self.monitor!r} is not among the values of this fit: "
+            f"{', '.join(keys)}{remedy}"
+        )
