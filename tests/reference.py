@@ -239,16 +239,109 @@ class Adam(SGD):
         super().__init__(learning_rate, **common)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def direction(self, g: Array, p: Parameter) -> Array:
+    def moments(self, g: Array, p: Parameter) -> tuple[Array, Array]:
         m, v = p.slot("m"), p.slot("v")
         m[:] = self.beta_1 * m + (1 - self.beta_1) * g
         v[:] = self.beta_2 * v + (1 - self.beta_2) * g * g
-        m_hat = m / (1 - self.beta_1**self.t)
-        v_hat = v / (1 - self.beta_2**self.t)
+        return m / (1 - self.beta_1**self.t), v / (1 - self.beta_2**self.t)
+
+    def direction(self, g: Array, p: Parameter) -> Array:
+        m_hat, v_hat = self.moments(g, p)
         return m_hat / (np.sqrt(v_hat) + self.epsilon)
 
 
-OPTIMIZERS = {c.__name__: c for c in (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adam)}
+class AdamW(Adam):
+    """Adam with a weight decay by default."""
+
+    def __init__(self, learning_rate=0.001, weight_decay=0.01, **others):
+        super().__init__(learning_rate, weight_decay=weight_decay, **others)
+
+
+class AMSGrad(Adam):
+    """Adam that remembers the largest v."""
+
+    def direction(self, g: Array, p: Parameter) -> Array:
+        m_hat, _ = self.moments(g, p)
+        largest = p.slot("largest")
+        largest[:] = np.maximum(largest, p.slot("v"))
+        return m_hat / (np.sqrt(largest / (1 - self.beta_2**self.t)) + self.epsilon)
+
+
+class Adamax(Adam):
+    """Adam with a fading maximum of |g| in place of sqrt(v)."""
+
+    def __init__(self, learning_rate=0.002, **others):
+        super().__init__(learning_rate, **others)
+
+    def direction(self, g: Array, p: Parameter) -> Array:
+        m_hat, _ = self.moments(g, p)
+        u = p.slot("u")
+        u[:] = np.maximum(self.beta_2 * u, np.abs(g) + self.epsilon)
+        return m_hat / u
+
+
+class NAdam(Adam):
+    """Adam with Nesterov's look ahead: the next step's share of m and this one's of g."""
+
+    def __init__(self, learning_rate=0.002, momentum_decay=0.004, **others):
+        super().__init__(learning_rate, **others)
+        self.momentum_decay = momentum_decay
+
+    def direction(self, g: Array, p: Parameter) -> Array:
+        _, v_hat = self.moments(g, p)
+        c = [self.beta_1 * (1 - 0.5 * 0.96 ** (i * self.momentum_decay)) for i in range(self.t + 2)]
+        product = np.prod(c[1:-1])
+        ahead = c[-1] * p.slot("m") / (1 - product * c[-1]) + (1 - c[-2]) * g / (1 - product)
+        return ahead / (np.sqrt(v_hat) + self.epsilon)
+
+
+class RAdam(Adam):
+    """Adam whose steps are short, or m alone, until v has seen enough."""
+
+    def direction(self, g: Array, p: Parameter) -> Array:
+        m_hat, _ = self.moments(g, p)
+        last = 2 / (1 - self.beta_2) - 1
+        decayed = self.beta_2**self.t
+        length = last - 2 * self.t * decayed / (1 - decayed)
+        if length <= 5:
+            return m_hat
+        factor = (length - 4) * (length - 2) * last / ((last - 4) * (last - 2) * length)
+        v = p.slot("v")  # epsilon stands beside its root, before v is corrected
+        return m_hat * np.sqrt(factor * (1 - decayed)) / (np.sqrt(v) + self.epsilon)
+
+
+class Adadelta(SGD):
+    """RMSprop whose rate is the size of its own steps."""
+
+    def __init__(self, learning_rate=1.0, rho=0.9, epsilon=1e-6, **common):
+        super().__init__(learning_rate, **common)
+        self.rho, self.epsilon = rho, epsilon
+
+    def direction(self, g: Array, p: Parameter) -> Array:
+        a, u = p.slot("a"), p.slot("u")
+        a[:] = self.rho * a + (1 - self.rho) * g * g
+        d = np.sqrt(u + self.epsilon) / np.sqrt(a + self.epsilon) * g
+        u[:] = self.rho * u + (1 - self.rho) * d * d
+        return d
+
+
+class Lion(SGD):
+    """Only the sign of a moving average of g."""
+
+    def __init__(self, learning_rate=1e-4, beta_1=0.9, beta_2=0.99, **common):
+        super().__init__(learning_rate, **common)
+        self.beta_1, self.beta_2 = beta_1, beta_2
+
+    def direction(self, g: Array, p: Parameter) -> Array:
+        m = p.slot("m")
+        direction = np.sign(self.beta_1 * m + (1 - self.beta_1) * g)
+        m[:] = self.beta_2 * m + (1 - self.beta_2) * g
+        return direction
+
+
+ADAMS = (Adam, AdamW, AMSGrad, Adamax, NAdam, RAdam)
+OTHERS = (SGD, Momentum, Nesterov, Adagrad, Adadelta, RMSprop, Lion)
+OPTIMIZERS = {c.__name__: c for c in (*OTHERS, *ADAMS)}
 
 
 def numerical_gradient(function: Callable[[], float], array: Array, step: float = 1e-5) -> Array:

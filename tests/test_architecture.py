@@ -21,7 +21,16 @@ PUBLIC_HEADERS = ["lamina.hpp", "predict.hpp"]
 PYTHON_FLOORS = [
     ["_isa"],
     ["_config", "data", "progress", "versions"],
-    ["activations", "initializers", "losses", "metrics", "optimizers", "regularizers", "schedules"],
+    [
+        "activations",
+        "constraints",
+        "initializers",
+        "losses",
+        "metrics",
+        "optimizers",
+        "regularizers",
+        "schedules",
+    ],
     ["layers"],
     ["_preview"],
     ["model"],

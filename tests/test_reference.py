@@ -117,8 +117,15 @@ RATES = {
     "Momentum": 0.05,
     "Nesterov": 0.05,
     "Adagrad": 0.05,
+    "Adadelta": 1.0,
     "RMSprop": 0.01,
+    "Lion": 0.001,
     "Adam": 0.01,
+    "AdamW": 0.01,
+    "AMSGrad": 0.01,
+    "Adamax": 0.01,
+    "NAdam": 0.01,
+    "RAdam": 0.01,
 }
 
 

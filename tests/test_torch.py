@@ -1,6 +1,7 @@
-"""Losses, optimizers and schedules beside PyTorch's, in float64, to 1e-11 of scale."""
+"""Losses and optimizers beside PyTorch's, in float64, to 1e-11 of scale.
 
-import math
+Activations and schedules have files of their own.
+"""
 
 import numpy as np
 import pytest
@@ -199,42 +200,6 @@ def test_clipping_by_the_global_norm(limit):
         assert np.abs(a - p.detach().numpy()).max() <= 1e-6
 
 
-# ---- schedules ----------------------------------------------------------------------------------
-
-
-def rates_of(make, steps):
-    """The rate that torch's scheduler has set before each step."""
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    scheduler = make(optimizer)
-    rates = []
-    for step in range(steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        if step + 1 < steps:
-            scheduler.step()
-    return rates
-
-
-def test_cosine():
-    theirs = rates_of(
-        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=100, eta_min=0.01), 101
-    )
-    ours = lm.Cosine(0.1, total_steps=100, final_learning_rate=0.01)
-    assert_near([ours(step) for step in range(101)], theirs)
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"pct_start": 0.1, "div_factor": 10.0, "final_div_factor": 100.0}]
-)
-def test_one_cycle(options):
-    theirs = rates_of(
-        lambda o: torch.optim.lr_scheduler.OneCycleLR(o, max_lr=0.1, total_steps=120, **options),
-        120,
-    )
-    ours = lm.OneCycle(max_learning_rate=0.1, total_steps=120, **options)
-    assert_near([ours(step) for step in range(120)], theirs)
-
-
 # ---- a whole training ---------------------------------------------------------------------------
 
 
@@ -273,12 +238,3 @@ def test_a_network_trains_as_in_torch():
     for ours, theirs in zip(model.layers, (net[0], net[2]), strict=True):
         assert_near(ours.kernel, theirs.weight.T, scale=1.0)
         assert_near(ours.bias, theirs.bias, scale=1.0)
-
-
-def test_one_cycle_begins_and_ends_where_it_says():
-    schedule = lm.OneCycle(max_learning_rate=0.1, total_steps=120)
-    rates = [schedule(step) for step in range(120)]
-    assert rates[0] == pytest.approx(0.1 / 25)
-    assert max(rates) == pytest.approx(0.1)
-    assert rates[-1] == pytest.approx(0.1 / 25 / 1e4)
-    assert math.isfinite(schedule(500))

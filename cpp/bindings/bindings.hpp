@@ -3,14 +3,12 @@
 
 #include <pybind11/pybind11.h>
 
-#include <vector>
-
 #include "lamina/nn/schedule_spec.hpp"
 
 namespace lamina::bindings {
 
 // Functions of t that the core calls from any thread.
-ScheduleFunctions schedule_functions(const std::vector<pybind11::function>& functions);
+ScheduleFunctions schedule_functions(const pybind11::list& functions);
 
 void bind_info(pybind11::module_& m);
 void bind_functions(pybind11::module_& m);

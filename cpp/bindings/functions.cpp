@@ -153,8 +153,7 @@ py::array loss_gradient(const std::string& spec, const py::array& y_true, const 
   });
 }
 
-py::array schedule(const std::string& spec, const std::vector<py::function>& functions,
-                   const py::array& times) {
+py::array schedule(const std::string& spec, const py::list& functions, const py::array& times) {
   const Schedule schedule =
       read_schedule(parse_json("schedule", spec), schedule_functions(functions));
   const Dense<double> t(times);

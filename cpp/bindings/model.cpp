@@ -149,10 +149,10 @@ void bind_model(py::module_& m) {
   using namespace py::literals;
   py::class_<Model, Pointer>(m, "Model")
       .def(
-          py::init([](const std::string& spec, const std::vector<py::function>& functions) {
+          py::init([](const std::string& spec, const py::list& functions) {
             return Pointer(Model::create(parse_json("model", spec), schedule_functions(functions)));
           }),
-          "spec"_a, "functions"_a = std::vector<py::function>())
+          "spec"_a, "functions"_a = py::list())
       .def_property_readonly("spec", [](const Model& self) { return self.spec().dump(); })
       .def_property_readonly("seed", &Model::seed)
       .def_property_readonly("busy", &Model::busy)

@@ -61,20 +61,21 @@ ScheduleFunction schedule_function(const py::function& function) {
 
 }  // namespace
 
-ScheduleFunctions schedule_functions(const std::vector<py::function>& functions) {
+ScheduleFunctions schedule_functions(const py::list& functions) {
   ScheduleFunctions out;
-  for (const py::function& function : functions) out.push_back(schedule_function(function));
+  for (const py::handle& function : functions)
+    out.push_back(schedule_function(py::reinterpret_borrow<py::function>(function)));
   return out;
 }
 
 void bind_optimizer(py::module_& m) {
   using namespace py::literals;
   py::class_<Optimizer, std::shared_ptr<Optimizer>>(m, "Optimizer")
-      .def(py::init([](const std::string& spec, const std::vector<py::function>& functions) {
+      .def(py::init([](const std::string& spec, const py::list& functions) {
              return std::make_shared<Optimizer>(parse_json("optimizer", spec),
                                                 schedule_functions(functions));
            }),
-           "spec"_a, "functions"_a = std::vector<py::function>())
+           "spec"_a, "functions"_a = py::list())
       .def_property_readonly(
           "spec", [](const Optimizer& self) { return write_optimizer(self.settings).dump(); })
       .def_property_readonly("iterations", [](const Optimizer& self) { return self.iterations; })

@@ -231,12 +231,13 @@ void check_optimizers() {
       check_shifts<T>(name, [&](Index n, const T* p, const T* g, T* out) {
         std::copy_n(p, n, out);
         std::vector<T> first(static_cast<std::size_t>(n), T(0.25)),
-            second(static_cast<std::size_t>(n), T(0.5));
+            second(static_cast<std::size_t>(n), T(0.5)), third(static_cast<std::size_t>(n), T(2));
         UpdateRange<T> range;
         range.p = out;
         range.g = g;
-        range.slot[0] = first.data();
-        range.slot[1] = second.data();
+        if (kernels.uses(0, method.parameters.data())) range.slot[0] = first.data();
+        if (kernels.uses(1, method.parameters.data())) range.slot[1] = second.data();
+        if (kernels.uses(2, method.parameters.data())) range.slot[2] = third.data();
         range.n = n;
         range.scalars = scalars;
         if (everything) {

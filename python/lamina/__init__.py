@@ -15,6 +15,7 @@ True
 from lamina import (
     activations,
     callbacks,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -29,7 +30,21 @@ from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
 from lamina.layers import Activation, Dense, Dropout, Input
 from lamina.model import Model
-from lamina.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
+from lamina.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    Momentum,
+    NAdam,
+    Nesterov,
+    RAdam,
+    RMSprop,
+)
 from lamina.regularizers import L1, L1L2, L2
 from lamina.schedules import Constant, Cosine, OneCycle
 from lamina.table import TableEncoder, TableModel, load
@@ -41,9 +56,13 @@ __all__ = [
     "L1L2",
     "L2",
     "SGD",
+    "AMSGrad",
     "Activation",
+    "Adadelta",
     "Adagrad",
     "Adam",
+    "AdamW",
+    "Adamax",
     "Callback",
     "Constant",
     "Cosine",
@@ -54,10 +73,13 @@ __all__ = [
     "History",
     "Input",
     "LambdaCallback",
+    "Lion",
     "Model",
     "Momentum",
+    "NAdam",
     "Nesterov",
     "OneCycle",
+    "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
     "TableEncoder",
@@ -67,6 +89,7 @@ __all__ = [
     "activations",
     "callbacks",
     "check_gradients",
+    "constraints",
     "datasets",
     "initializers",
     "layers",

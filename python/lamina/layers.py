@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lamina import activations
 from lamina._config import Configurable
+from lamina.constraints import Constraint
 from lamina.initializers import Initializer
 from lamina.regularizers import Regularizer
 from lamina.schedules.base import Scheduled, adopt_functions
@@ -205,6 +206,11 @@ class Dense(_Activated):
         Start of the bias.
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
         Penalty on the kernel or the bias, for instance ``lm.L2(1e-4)``. Default: none.
+    kernel_constraint, bias_constraint : str or Constraint, optional
+        What they must be after each step, for instance ``lm.constraints.MaxNorm(3.0)``. Default:
+        none.
+    learning_rate_multiplier, weight_decay_multiplier : float, default 1.0
+        Multiply the optimizer's learning rate and weight decay for this layer, at least 0.
     trainable : bool, default True
         False: training leaves the layer's parameters as they are. Can be set at any time.
     name : str, optional
@@ -239,6 +245,10 @@ class Dense(_Activated):
     bias_initializer: str | Initializer = "zeros"
     kernel_regularizer: str | Regularizer | None = None
     bias_regularizer: str | Regularizer | None = None
+    kernel_constraint: str | Constraint | None = None
+    bias_constraint: str | Constraint | None = None
+    learning_rate_multiplier: float = 1.0
+    weight_decay_multiplier: float = 1.0
     trainable: bool = True
     name: str | None = None
 

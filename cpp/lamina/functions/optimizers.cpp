@@ -7,11 +7,7 @@
 namespace lamina {
 namespace {
 
-template <class T>
-Vec<T> sign(Vec<T> w) {
-  const Vec<T> zero(T(0)), one(T(1));
-  return select(less(zero, w), one, select(less(w, zero), -one, zero));
-}
+using detail::sign;
 
 template <class T>
 Vec<T> penalized(Vec<T> g, Vec<T> p, Vec<T> twice_l2, Vec<T> l1) {
@@ -28,12 +24,13 @@ Vec<T> soft_threshold(Vec<T> p, Vec<T> threshold) {
 template <class T>
 struct Constants {
   Vec<T> scalars[kMaxScalars];
-  Vec<T> twice_l2, l1, clip_scale, clip_value, keep, threshold, average_rate;
+  Vec<T> gradient_scale, twice_l2, l1, clip_scale, clip_value, keep, threshold, average_rate;
   bool plain, proximal;
 
   explicit Constants(const UpdateRange<T>& r) {
     for (int i = 0; i < kMaxScalars; ++i)
-      scalars[i] = Vec<T>(T(r.scalars[i] * (i == 0 ? r.rate_multiplier : 1)));
+      scalars[i] = Vec<T>(T(r.scalars[i] * (r.proportional >> i & 1 ? r.rate_multiplier : 1)));
+    gradient_scale = Vec<T>(T(r.gradient_scale));
     twice_l2 = Vec<T>(T(2 * r.l2));
     l1 = Vec<T>(T(r.proximal ? 0 : r.l1));
     clip_scale = Vec<T>(T(r.clip_scale));
@@ -42,7 +39,7 @@ struct Constants {
     threshold = Vec<T>(T(r.threshold));
     average_rate = Vec<T>(T(1 - r.average_momentum));
     proximal = r.threshold > 0;
-    plain = r.l2 == 0 && (r.proximal || r.l1 == 0) && r.clip_scale == 1 &&
+    plain = r.gradient_scale == 1 && r.l2 == 0 && (r.proximal || r.l1 == 0) && r.clip_scale == 1 &&
             r.clip_value == kInfinity && r.decay == 0 && !proximal;
   }
 };
@@ -51,7 +48,7 @@ struct Constants {
 template <class O, class T>
 Vec<T> step(const Constants<T>& c, Vec<T> p, Vec<T> g, Vec<T>* slot) {
   if (c.plain) return O::update(p, g, slot, c.scalars);
-  g = penalized(g, p, c.twice_l2, c.l1) * c.clip_scale;
+  g = penalized(g * c.gradient_scale, p, c.twice_l2, c.l1) * c.clip_scale;
   g = min(max(g, -c.clip_value), c.clip_value);
   p = O::update(p * c.keep, g, slot, c.scalars);
   return c.proximal ? soft_threshold(p, c.threshold) : p;
@@ -64,11 +61,12 @@ bool update(const UpdateRange<T>& r) {
   Vec<T> finite(T(0));
   for_packets<T>(r.n, [&, zero = Vec<T>(T(0))](auto part, Index i, Index) {
     Vec<T> s[O::slots + 1];
-    for (int k = 0; k < O::slots; ++k) s[k] = part.load(r.slot[k] + i);
+    for (int k = 0; k < O::slots; ++k) s[k] = r.slot[k] ? part.load(r.slot[k] + i) : zero;
     const Vec<T> out = step<O>(c, part.load(r.p + i), part.load(r.g + i), s);
     finite = fma(part.keep(out, zero), zero, finite);  // 0 * inf and 0 * NaN are NaN
     part.store(out, r.p + i);
-    for (int k = 0; k < O::slots; ++k) part.store(s[k], r.slot[k] + i);
+    for (int k = 0; k < O::slots; ++k)
+      if (r.slot[k]) part.store(s[k], r.slot[k] + i);
     if (r.average) {
       const Vec<T> a = part.load(r.average + i);
       part.store(fma(c.average_rate, out - a, a), r.average + i);
@@ -81,15 +79,26 @@ bool update(const UpdateRange<T>& r) {
   return good;
 }
 
-template <class O>
-constexpr int initial_slot() {
-  if constexpr (requires { O::initial_slot_parameter; }) return O::initial_slot_parameter;
-  return -1;
+template <class O, class T>
+constexpr OptimizerKernels<T> kernels() {
+  OptimizerKernels<T> out{&update<O, T>, &O::prepare, nullptr, nullptr, -1, 0};
+  if constexpr (requires { &O::uses; })
+    out.uses = &O::uses;
+  else
+    out.uses = [](int slot, const double*) { return slot < O::slots; };
+  if constexpr (requires { &O::proportional; })
+    out.proportional = &O::proportional;
+  else
+    out.proportional = [](const double*) { return 1u; };
+  if constexpr (requires { O::initial_slot_parameter; })
+    out.initial_slot_parameter = O::initial_slot_parameter;
+  if constexpr (requires { O::weight_decay; }) out.weight_decay = O::weight_decay;
+  return out;
 }
 
 template <class T, class... O>
 std::array<OptimizerKernels<T>, sizeof...(O)> table(List<O...>) {
-  return {OptimizerKernels<T>{&update<O, T>, &O::prepare, O::slots, initial_slot<O>()}...};
+  return {kernels<O, T>()...};
 }
 
 }  // namespace
@@ -102,10 +111,10 @@ const OptimizerKernels<T>& optimizer_kernels(int index) {
 
 template <class T>
 double squared_norm(const UpdateRange<T>& r) {
-  const Vec<T> twice_l2(T(2 * r.l2)), l1(T(r.proximal ? 0 : r.l1));
+  const Vec<T> scale(T(r.gradient_scale)), twice_l2(T(2 * r.l2)), l1(T(r.proximal ? 0 : r.l1));
   LaneSums sums;
   for_packets<T>(r.n, [&](auto part, Index i, Index lane) {  // beyond the end g and p are 0
-    sums.take(penalized(part.load(r.g + i), part.load(r.p + i), twice_l2, l1), lane,
+    sums.take(penalized(part.load(r.g + i) * scale, part.load(r.p + i), twice_l2, l1), lane,
               [](Vec<double> g, Vec<double> sum) { return fma(g, g, sum); });
   });
   return sums.total();

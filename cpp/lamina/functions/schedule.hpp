@@ -27,6 +27,12 @@ struct Schedule {
   std::vector<Schedule> children;  // of a compound one, in order
   ScheduleFunction function;       // of FunctionSchedule
 
+  Schedule();
+  Schedule(const Schedule&);
+  Schedule(Schedule&&) noexcept;
+  Schedule& operator=(Schedule&&) noexcept;
+  ~Schedule();
+
   double operator()(const Clock& clock) const;
   // At t in its own unit; `planned` is fit's length in that unit, 0 if there is none.
   double at(double t, double planned) const;

@@ -64,6 +64,12 @@ int place(const Info& info, const char* name) {
 int unit_parameter(const Info& info) { return place(info, kUnit.name); }
 int length_parameter(const Info& info) { return place(info, kLength.name); }
 
+Schedule::Schedule() = default;
+Schedule::Schedule(const Schedule&) = default;
+Schedule::Schedule(Schedule&&) noexcept = default;
+Schedule& Schedule::operator=(Schedule&&) noexcept = default;
+Schedule::~Schedule() = default;
+
 const Info& Schedule::info() const {
   return Schedules::infos()[static_cast<std::size_t>(choice.index)];
 }

@@ -8,6 +8,7 @@ template <class T, class F>
 void for_buffers(TrainerOf<T>& trainer, F&& f) {
   Slots<T>& slots = trainer.optimizer->template slots<T>();
   for (int k = 0; k < kMaxSlots; ++k) f("slot" + std::to_string(k), slots.slot[k]);
+  f("accumulated", slots.accumulated);
   f("average", slots.average);
   f("best", trainer.best());
   f("raw", trainer.raw());
@@ -26,6 +27,7 @@ Json counters(const Trainer& t) {
           {"best_value", s.best_value},
           {"best_epoch", s.best_epoch},
           {"iterations", t.optimizer->iterations},
+          {"collected", t.optimizer->collected},
           {"planned_steps", t.optimizer->planned_steps},
           {"planned_epochs", t.optimizer->planned_epochs},
           {"rate_scale", t.optimizer->rate_scale}};
@@ -38,32 +40,45 @@ std::string encode_of(TrainerOf<T>& trainer) {
                    {"state", counters(trainer).dump()},
                    {"spec", trainer.model->spec().dump()},
                    {"optimizer", write_optimizer(trainer.optimizer->settings).dump()}};
-  const Index n = trainer.model->graph().parameters.size;
+  const ParameterTable& table = trainer.model->graph().parameters;
+  if (!trainer.fitting() &&
+      !trainer.optimizer->template slots<T>().empty())  // others are frozen now
+    trainer.optimizer->prepare(table, static_cast<const T*>(trainer.model->parameters()),
+                               layout_of(*trainer.model));
   const auto add = [&](const std::string& name, const void* data, Index size) {
     file.tensors.push_back(
         {name, trainer.model->dtype(), {size}, data, static_cast<std::size_t>(size) * sizeof(T)});
   };
-  add("parameters", trainer.model->parameters(), n);
+  add("parameters", trainer.model->parameters(), table.size);
   for_buffers(trainer, [&](const std::string& name, Buffer<T>& b) {
     if (!b.empty()) add(name, b.data(), b.size());
   });
   return encode(file);
 }
 
+// What a buffer of that name must be: state has places for trainable tensors alone.
+template <class T>
+StoredTensor expected(const TrainerOf<T>& trainer, const std::string& name) {
+  const ParameterTable& table = trainer.model->graph().parameters;
+  std::vector<Index> start;
+  const bool state = name.starts_with("slot") || name == "accumulated";
+  const Index n = state ? place_state(table, start) : table.size;
+  return {name, trainer.model->dtype(), {n}, nullptr, static_cast<std::size_t>(n) * sizeof(T)};
+}
+
 // Checks that the file has every buffer that a run with so many steps needs, each whole.
 template <class T>
 void check_buffers(const TrainerOf<T>& trainer, const TensorFile& file, bool stepped) {
   const OptimizerSettings& settings = trainer.optimizer->settings;
-  const Index n = trainer.model->graph().parameters.size;
-  const DataType dtype = trainer.model->dtype();
+  const auto& kernels = optimizer_kernels<T>(settings.method.index);
   const auto check = [&](const std::string& name, bool needed) {
-    if (needed || file.find(name))
-      file.checked({name, dtype, {n}, nullptr, static_cast<std::size_t>(n) * sizeof(T)});
+    if (needed || file.find(name)) file.checked(expected(trainer, name));
   };
   check("parameters", true);
   for (int k = 0; k < kMaxSlots; ++k)
     check("slot" + std::to_string(k),
-          stepped && k < optimizer_kernels<T>(settings.method.index).slots);
+          stepped && kernels.uses(k, settings.method.parameters.data()));
+  check("accumulated", stepped && settings.accumulates());
   check("average", stepped && settings.use_ema);
   check("best", false);
   check("raw", false);
@@ -71,26 +86,25 @@ void check_buffers(const TrainerOf<T>& trainer, const TensorFile& file, bool ste
 
 template <class T>
 void load_buffers(TrainerOf<T>& trainer, const TensorFile& file, bool stepped) {
-  const Index n = trainer.model->graph().parameters.size;
-  const auto load = [&](const std::string& name, T* to) {
-    file.read({name, trainer.model->dtype(), {n}, nullptr, static_cast<std::size_t>(n) * sizeof(T)},
-              to);
-  };
-  load("parameters", static_cast<T*>(trainer.model->parameters()));
+  file.read(expected(trainer, "parameters"), trainer.model->parameters());
   trainer.optimizer->reset();
   for_buffers(trainer, [&](const std::string& name, Buffer<T>& b) {
     b = {};
     if (!file.find(name)) return;
-    b.allocate(n);
-    load(name, b.data());
+    const auto entry = expected(trainer, name);
+    b.allocate(entry.shape[0]);
+    file.read(entry, b.data());
   });
-  if (stepped) trainer.optimizer->template slots<T>().size = n;
+  if (!stepped) return;
+  Slots<T>& slots = trainer.optimizer->template slots<T>();
+  slots.size = trainer.model->graph().parameters.size;
+  place_state(trainer.model->graph().parameters, slots.start);
 }
 
 // The counters of a state, read before anything changes.
 struct Counters {
   TrainState state;
-  std::uint64_t iterations = 0, planned_steps = 0, planned_epochs = 0;
+  std::uint64_t iterations = 0, collected = 0, planned_steps = 0, planned_epochs = 0;
   double rate_scale = 1;
 };
 
@@ -108,6 +122,7 @@ Counters read_counters(const Json& json) {
       json.at("best_value").is_null() ? std::nan("") : json.at("best_value").get<double>();
   s.best_epoch = json.at("best_epoch");
   c.iterations = json.at("iterations");
+  c.collected = json.value("collected", std::uint64_t{0});
   c.planned_steps = json.at("planned_steps");
   c.planned_epochs = json.at("planned_epochs");
   c.rate_scale = json.at("rate_scale");
@@ -116,12 +131,13 @@ Counters read_counters(const Json& json) {
 
 template <class T>
 void decode_of(TrainerOf<T>& trainer, const TensorFile& file, const Counters& counters) {
-  const bool stepped = counters.iterations > 0;
+  const bool stepped = counters.iterations > 0 || counters.collected > 0;
   check_buffers(trainer, file, stepped);
   const Model::Guard guard(*trainer.model);
   load_buffers(trainer, file, stepped);
   trainer.state = counters.state;
   trainer.optimizer->iterations = counters.iterations;
+  trainer.optimizer->collected = counters.collected;
   trainer.optimizer->epoch = counters.state.epoch;
   trainer.optimizer->planned_steps = counters.planned_steps;
   trainer.optimizer->planned_epochs = counters.planned_epochs;

@@ -15,6 +15,9 @@
 namespace lamina {
 namespace {
 
+constexpr const char* kRateMultiplier = "learning_rate_multiplier";
+constexpr const char* kDecayMultiplier = "weight_decay_multiplier";
+
 using Maker = std::unique_ptr<Layer> (*)(const Json&, Names&);
 
 struct Entry {
@@ -85,7 +88,11 @@ std::unique_ptr<Layer> read_layer(const Json& json, Names& names) {
   for (const Entry& candidate : kLayers) {
     known.push_back(candidate.class_name);
     if (class_name != candidate.class_name) continue;
-    auto layer = candidate.make(complete(candidate, json), names);
+    const Json description = complete(candidate, json);
+    auto layer = candidate.make(description, names);
+    const Fields fields(class_name, description);
+    layer->rate_multiplier = fields.number(kRateMultiplier, 1, 0, kInfinity);
+    layer->decay_multiplier = fields.number(kDecayMultiplier, 1, 0, kInfinity);
     layer->class_name = class_name;
     layer->name = names.unique(class_name, Fields(class_name, json).text("name", ""));
     return layer;
@@ -107,6 +114,13 @@ Json layer_catalogue() {
   return out;
 }
 
+std::vector<Argument> with_parameters(std::vector<Argument> own) {
+  own.push_back({kRateMultiplier, 1.0});
+  own.push_back({kDecayMultiplier, 1.0});
+  own.push_back({"trainable", true});
+  return own;
+}
+
 Layers read_layers(const Json& json, Names& names) {
   require(json.is_array(), "layers must be a list, got ", json.dump());
   constexpr int kDeepest = 64;
@@ -121,6 +135,8 @@ Layers read_layers(const Json& json, Names& names) {
 Json write_layer(const Layer& layer) {
   Json out = {{"class", layer.class_name}, {"name", layer.name}};
   out.update(layer.config());
+  if (layer.rate_multiplier != 1) out[kRateMultiplier] = layer.rate_multiplier;
+  if (layer.decay_multiplier != 1) out[kDecayMultiplier] = layer.decay_multiplier;
   return out;
 }
 
@@ -131,10 +147,12 @@ Json write_layers(const Layers& layers) {
 }
 
 Value build_all(const Layers& layers, Builder& builder, Value x) {
+  const Builder::Owner outer = builder.owner;
   for (const auto& layer : layers) {
-    builder.layer = layer->name;
+    builder.owner = {layer->name, layer->rate_multiplier, layer->decay_multiplier};
     x = layer->build(builder, x);
   }
+  builder.owner = outer;
   return x;
 }
 

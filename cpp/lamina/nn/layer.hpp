@@ -19,6 +19,7 @@ class Layer {
   virtual bool is_input() const { return false; }
 
   std::string class_name, name;
+  double rate_multiplier = 1, decay_multiplier = 1;  // of its tensors
 
  protected:
   // The input's width; refuses a layer that comes before any Input.
@@ -35,6 +36,9 @@ struct Argument {
   Json value;
   bool required = false;
 };
+// Those of every layer with parameters, behind its own.
+std::vector<Argument> with_parameters(std::vector<Argument> own);
+
 inline Argument required(const char* name) { return {name, nullptr, true}; }
 
 using Layers = std::vector<std::unique_ptr<Layer>>;

@@ -262,7 +262,7 @@ void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
   }
   {
     const Reading reading(*this);
-    space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, {});
+    space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, {}, 0);
     run_prediction(*space, n, block, threads, by_columns, options.tick, static_cast<T*>(out));
   }
   const double now = chooser ? clock_seconds() : 0;
@@ -307,7 +307,8 @@ void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training, vo
   forward_rows_ = n;
   Workspace<T>& space = *hand_space_;
   space.begin(parameters_.data(), Batch{{nullptr, 0, n}, &inputs}, training, seed_,
-              {forward_calls_++});
+              {forward_calls_}, forward_calls_);
+  ++forward_calls_;
   const auto no_loss = [](int, Range) {};
   for (const Stage& stage : by_hand_->stages) {
     space.run_stage(stage, {0, space.padded_rows()}, 1, no_loss);

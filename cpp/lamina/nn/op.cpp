@@ -11,8 +11,10 @@ Value Builder::input(Port port) {
 }
 
 int Builder::tensor(Tensor tensor) {
-  tensor.layer = layer;
-  tensor.name = layer + "/" + tensor.name;
+  tensor.layer = owner.layer;
+  tensor.rate_multiplier = owner.rate_multiplier;
+  tensor.decay_multiplier = owner.decay_multiplier;
+  tensor.name = owner.layer + "/" + tensor.name;
   return graph_.parameters.add(std::move(tensor));
 }
 

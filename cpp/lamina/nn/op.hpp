@@ -168,14 +168,20 @@ class Builder {
       made = std::make_unique<OpType<double>>(arguments...);
     made->inputs = std::move(inputs);
     made->output = graph_.new_value(width);
-    made->layer = layer;
+    made->layer = owner.layer;
     made->index = static_cast<int>(graph_.ops.size());
     const Value out = made->output;
     graph_.ops.push_back(std::move(made));
     return out;
   }
 
-  std::string layer;  // the name of the layer being built
+  // The layer being built: its name, and what multiplies the learning rate and the weight decay of
+  // its tensors.
+  struct Owner {
+    std::string layer;
+    double rate_multiplier = 1, decay_multiplier = 1;
+  };
+  Owner owner;
 
  private:
   Graph& graph_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lamina/base/buffer.hpp"
+#include "lamina/functions/constraints.hpp"
 #include "lamina/functions/info.hpp"
 #include "lamina/functions/regularizers.hpp"
 
@@ -21,6 +22,7 @@ struct Tensor {
   bool trainable = true;
   double rate_multiplier = 1, decay_multiplier = 1;
   Penalty penalty;
+  Constraint constraint;
   Choice initializer;
 
   Index rows() const { return shape.size() > 1 ? shape[0] : 1; }

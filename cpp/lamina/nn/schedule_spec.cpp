@@ -41,10 +41,10 @@ void check_units(const Schedule& schedule) {
 
 Schedule read(const Json& json, const ScheduleFunctions& functions, int depth) {
   require(depth < kDeepest, "schedules are nested more than ", kDeepest, " deep");
-  if (json.is_number())
-    return read({{"class", "Constant"}, {"learning_rate", json}}, functions, depth);
   Schedule out;
-  out.choice = read_choice("schedule", Schedules::infos(), json);
+  Json constant = Json::object();
+  if (json.is_number()) constant["class"] = "Constant", constant["learning_rate"] = json;
+  out.choice = read_choice("schedule", Schedules::infos(), json.is_number() ? constant : json);
   const Info& info = out.info();
   const int unit = unit_parameter(info);
   out.by_epoch = unit >= 0 && out.choice.parameters[static_cast<std::size_t>(unit)] == 1;
@@ -66,13 +66,17 @@ Schedule read(const Json& json, const ScheduleFunctions& functions, int depth) {
 
 Json write_part(const Schedule& schedule, const Parameter& parameter, double number) {
   if (parameter.kind == ParameterKind::function) return static_cast<Index>(number);
-  if (parameter.kind == ParameterKind::schedule) return write_schedule(schedule.children[0]);
   Json out = Json::array();
-  for (const Schedule& child : schedule.children) out.push_back(write_schedule(child));
-  return out;
+  for (const Schedule& child : schedule.children)
+    out.push_back(is_constant(child) ? Json(child.parameters()[0]) : write_schedule(child));
+  return parameter.kind == ParameterKind::schedule ? out[0] : out;
 }
 
 }  // namespace
+
+bool is_constant(const Schedule& schedule) {
+  return std::string_view(schedule.info().name) == "constant";
+}
 
 bool is_schedule(const Json& json) { return json.is_object() && json.contains("class"); }
 

@@ -10,8 +10,9 @@ namespace lamina {
 
 using ScheduleFunctions = std::vector<ScheduleFunction>;
 
-// Whether a parameter is given as a schedule that moves.
+// Whether a parameter is given as a schedule, and whether that stands still.
 bool is_schedule(const Json& json);
+bool is_constant(const Schedule& schedule);
 
 Schedule read_schedule(const Json& json, const ScheduleFunctions& functions);
 Json write_schedule(const Schedule& schedule);

@@ -156,6 +156,20 @@ Json write_penalty(const Penalty& p) {
   return {{"class", "L1L2"}, {"l1", p.l1}, {"l2", p.l2}, {"proximal", p.proximal}};
 }
 
+Constraint read_constraint(const Json& json) {
+  if (json.is_null()) return {};
+  const Choice choice = read_choice("constraint", Constraints::infos(), json);
+  return Constraints::visit(choice.index,
+                            [&]<class C>() { return C::constraint(choice.parameters.data()); });
+}
+
+Json write_constraint(const Constraint& c) {
+  if (c.none()) return nullptr;
+  if (c.non_negative) return {{"class", "NonNeg"}};
+  if (c.least > 0) return {{"class", "UnitNorm"}};
+  return {{"class", "MaxNorm"}, {"max_value", c.most}};
+}
+
 double Fields::number(const char* name, double fallback, double minimum, double maximum) const {
   if (!has(name)) {
     require(!std::isnan(fallback), owner_, ": ", name, " must be given");
@@ -197,13 +211,14 @@ struct Room {
   const std::vector<Info>& infos;
 };
 
-std::array<Room, 7> rooms() {
+std::array<Room, 8> rooms() {
   return {{{"activations", "activation", Activations::infos()},
            {"losses", "loss", Losses::infos()},
            {"optimizers", "optimizer", Optimizers::infos()},
            {"schedules", "schedule", Schedules::infos()},
            {"initializers", "initializer", Initializers::infos()},
            {"regularizers", "regularizer", Regularizers::infos()},
+           {"constraints", "constraint", Constraints::infos()},
            {"metrics", "metric", Metrics::infos()}}};
 }
 
@@ -214,6 +229,10 @@ Json catalogue() {
   for (const Room& room : rooms()) out[room.name] = describe(room.infos);
   for (Json& one : out["activations"])
     one["row_wise"] = is_row_wise(read_choice("activation", Activations::infos(), one["name"]));
+  for (Json& one : out["optimizers"]) {
+    const int index = find("optimizer", Optimizers::infos(), one["name"].get<std::string>());
+    one["weight_decay"] = optimizer_kernels<float>(index).weight_decay;
+  }
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "lamina/functions/constraints.hpp"
 #include "lamina/functions/info.hpp"
 #include "lamina/functions/regularizers.hpp"
 
@@ -22,6 +23,10 @@ Json write_choice(const std::vector<Info>& infos, const Choice& choice);
 // A regulariser or null.
 Penalty read_penalty(const Json& json);
 Json write_penalty(const Penalty& penalty);
+
+// A constraint or null.
+Constraint read_constraint(const Json& json);
+Json write_constraint(const Constraint& constraint);
 
 // Fields of an object with a default, and errors that name the owner.
 class Fields {

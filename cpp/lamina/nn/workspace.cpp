@@ -62,7 +62,7 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
 
 template <class T>
 void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training, std::uint64_t seed,
-                         const Clock& clock) {
+                         const Clock& clock, std::uint64_t batch_number) {
   for (std::size_t i = 0; training && i < scheduled_.size(); ++i)
     if (const Scheduled* parameter = plan_.graph.ops[i]->scheduled())
       scheduled_[i] = parameter->value(clock);
@@ -79,7 +79,7 @@ void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training,
     c.padded_rows = padded_;
     c.training = training;
     c.seed = seed;
-    c.step = clock.step;
+    c.step = batch_number;
   }
 }
 

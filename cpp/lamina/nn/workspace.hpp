@@ -18,9 +18,10 @@ class Workspace {
   // `capacity`: most rows of a batch; `block`: most rows that a thread takes at a time.
   Workspace(const Plan& plan, Index capacity, Index block, int threads);
 
-  // Points the contexts at a batch. parameters: the weights to run with.
+  // Points the contexts at a batch. parameters: the weights to run with; seed and batch_number:
+  // what random numbers are drawn by.
   void begin(const T* parameters, const Batch& batch, bool training, std::uint64_t seed,
-             const Clock& clock);
+             const Clock& clock, std::uint64_t batch_number);
 
   // Passes rows [part.begin, part.end) through a stage on `threads` threads; loss(thread, rows)
   // runs the loss action. begin() must have been called.

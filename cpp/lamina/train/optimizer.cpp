@@ -8,113 +8,15 @@ namespace {
 // Sums run over chunks of this many elements, chunks in order.
 constexpr Index kNormChunk = 4096;
 
-constexpr Parameter kWeightDecay = {"weight_decay", 0, 0, kInfinity};
-
-// Moves the parameter's schedule, if it has one, from the description to the settings.
-void take_schedule(Json& json, const ScheduleFunctions& functions, const Parameter& parameter,
-                   int at, OptimizerSettings& s) {
-  if (!json.contains(parameter.name) || !is_schedule(json.at(parameter.name))) return;
-  const Info& info = Optimizers::infos()[static_cast<std::size_t>(s.method.index)];
-  const int initial = optimizer_kernels<float>(s.method.index).initial_slot_parameter;
-  require(parameter.kind == ParameterKind::number && (at < 0 || at != initial), info.class_name,
-          ": ", parameter.name, " cannot follow a schedule");
-  const Scheduled scheduled(info.class_name, parameter,
-                            read_schedule(json.at(parameter.name), functions));
-  json.erase(parameter.name);
-  const Schedule& schedule = scheduled.schedule();
-  if (std::string_view(schedule.info().name) == "constant")
-    json[parameter.name] = schedule.parameters()[0];
-  else
-    s.scheduled.push_back({parameter.name, at, scheduled});
-}
-
-// Moves all schedules.
-void take_schedules(Json& json, const ScheduleFunctions& functions, OptimizerSettings& s) {
-  if (!json.is_object() || !json.contains("class")) return;
-  s.method.index = find("optimizer", Optimizers::infos(), json.at("class").get<std::string>());
-  const auto& parameters = Optimizers::infos()[static_cast<std::size_t>(s.method.index)].parameters;
-  for (std::size_t i = 0; i < parameters.size(); ++i)
-    take_schedule(json, functions, parameters[i], static_cast<int>(i), s);
-  take_schedule(json, functions, kWeightDecay, -1, s);
-}
-
 }  // namespace
 
 std::vector<Index> layout_of(const Model& model) {
   return {static_cast<Index>(reinterpret_cast<std::uintptr_t>(&model))};
 }
 
-OptimizerSettings read_optimizer(const Json& json, const ScheduleFunctions& functions) {
-  OptimizerSettings s;
-  Json plain = json;
-  take_schedules(plain, functions, s);
-  s.method = read_choice("optimizer", Optimizers::infos(), plain);
-  const Json empty = Json::object();
-  const Fields fields(Optimizers::infos()[static_cast<std::size_t>(s.method.index)].class_name,
-                      plain.is_object() ? plain : empty);
-  const auto limit = [&](const char* name) {
-    const double off = std::nan("");
-    if (!fields.has(name)) return off;
-    const double value = fields.number(name, off, 0, kInfinity);
-    require(value > 0, fields.owner(), ": ", name, " must be above 0, got ", value);
-    return value;
-  };
-  s.clipnorm = limit("clipnorm");
-  s.clipvalue = limit("clipvalue");
-  s.global_clipnorm = limit("global_clipnorm");
-  require(std::isnan(s.clipnorm) || std::isnan(s.global_clipnorm), fields.owner(),
-          ": give clipnorm or global_clipnorm, not both");
-  s.weight_decay =
-      fields.number(kWeightDecay.name, kWeightDecay.value, kWeightDecay.minimum, kInfinity);
-  s.use_ema = fields.flag("use_ema", false);
-  s.ema_momentum = fields.number("ema_momentum", 0.99, 0, 1);
-  return s;
-}
-
-Json write_optimizer(const OptimizerSettings& s) {
-  Json out = write_choice(Optimizers::infos(), s.method);
-  const auto limit = [](double x) { return std::isnan(x) ? Json(nullptr) : Json(x); };
-  out["clipnorm"] = limit(s.clipnorm);
-  out["clipvalue"] = limit(s.clipvalue);
-  out["global_clipnorm"] = limit(s.global_clipnorm);
-  out["weight_decay"] = s.weight_decay;
-  out["use_ema"] = s.use_ema;
-  out["ema_momentum"] = s.ema_momentum;
-  for (const ScheduledSetting& one : s.scheduled)
-    out[one.name] = write_schedule(one.scheduled.schedule());
-  return out;
-}
-
-bool Optimizer::length_comes_from_fit() const {
-  return std::any_of(settings.scheduled.begin(), settings.scheduled.end(), [](const auto& one) {
-    return one.scheduled.schedule().length_comes_from_fit();
-  });
-}
-
-double Optimizer::current(const std::string& name) const {
-  for (const ScheduledSetting& one : settings.scheduled)
-    if (one.name == name) return one.scheduled.value(clock());
-  if (name == kWeightDecay.name) return settings.weight_decay;
-  const Info& info = Optimizers::infos()[static_cast<std::size_t>(settings.method.index)];
-  std::vector<std::string> known = {kWeightDecay.name};
-  for (std::size_t i = 0; i < info.parameters.size(); ++i) {
-    if (name == info.parameters[i].name) return settings.method.parameters[i];
-    known.push_back(info.parameters[i].name);
-  }
-  fail(info.class_name, " has no parameter '", name, "'.", did_you_mean(name, known),
-       " Known: ", join(known), ".");
-}
-
-// Sets what is scheduled to its value in the next step.
-const OptimizerSettings& Optimizer::follow_schedules() {
-  for (const ScheduledSetting& one : settings.scheduled)
-    settings.setting(one.at) = one.scheduled.value(clock());
-  return settings;
-}
-
 void Optimizer::reset() {
   require_free("optimizer.reset");
-  iterations = epoch = planned_steps = planned_epochs = 0;
+  iterations = collected = epoch = planned_steps = planned_epochs = 0;
   layout_.clear();
   rate_scale = 1;
   slots_f_ = {};
@@ -142,26 +44,83 @@ void Optimizer::follow(const ParameterTable& table, const T* weights) {
     if (!t.trainable) std::copy_n(weights + t.offset, t.size, s.average.data() + t.offset);
 }
 
+Index place_state(const ParameterTable& table, std::vector<Index>& start) {
+  Index size = 0;
+  start.assign(table.tensors.size(), -1);
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    if (!table.tensors[i].trainable) continue;
+    start[i] = size;
+    size += round_up(table.tensors[i].size, 16);
+  }
+  return size;
+}
+
 template <class T>
-void Optimizer::prepare(Index size, const T* start, const std::vector<Index>& layout) {
+void Optimizer::prepare(const ParameterTable& table, const T* weights,
+                        const std::vector<Index>& layout) {
   Slots<T>& s = slots<T>();
-  if (s.size == size && layout_ == layout) return;
-  require(s.empty() || layout_.empty(),
+  const Index size = place_state(table, place_);
+  if (s.size == table.size && layout_ == layout && s.start == place_) return;
+  require(s.empty() || layout_.empty() || (s.size == table.size && layout_ == layout),
           "the optimizer's state belongs to other arrays or another model: use one optimizer for "
           "each (copy.deepcopy), or reset()");
   layout_ = layout;
-  if (s.size == size) return;  // loaded from a file
+  if (s.size == table.size && s.start == place_) return;  // loaded from a file
   const auto& kernels = optimizer_kernels<T>(settings.method.index);
-  for (int k = 0; k < kernels.slots; ++k) s.slot[k].allocate(size);
-  if (kernels.initial_slot_parameter >= 0)
-    std::fill_n(
-        s.slot[0].data(), size,
-        T(settings.method.parameters[static_cast<std::size_t>(kernels.initial_slot_parameter)]));
-  if (settings.use_ema) {
-    s.average.allocate(size);
-    std::copy_n(start, size, s.average.data());
+  const double* parameters = settings.method.parameters.data();
+  const auto renew = [&](Buffer<T>& buffer, double initial) {
+    Buffer<T> next(size);
+    std::fill_n(next.data(), size, T(initial));
+    for (std::size_t i = 0; i < place_.size() && !buffer.empty(); ++i)
+      if (place_[i] >= 0 && s.start[i] >= 0)
+        std::copy_n(buffer.data() + s.start[i], table.tensors[i].size, next.data() + place_[i]);
+    buffer = std::move(next);
+  };
+  for (int k = 0; k < kMaxSlots; ++k)
+    if (kernels.uses(k, parameters))
+      renew(s.slot[k], k == 0 && kernels.initial_slot_parameter >= 0
+                           ? parameters[kernels.initial_slot_parameter]
+                           : 0);
+  if (settings.accumulates()) renew(s.accumulated, 0);
+  if (settings.use_ema && s.average.empty()) {
+    s.average.allocate(table.size);
+    std::copy_n(weights, table.size, s.average.data());
   }
-  s.size = size;
+  s.size = table.size;
+  s.start = place_;
+}
+
+template <class T>
+void accumulate(const Optimizer& optimizer, Slots<T>& slots, const ParameterTable& table,
+                const Tensor& tensor, Index offset, Index n, const T* g) {
+  const Index start = slots.start[static_cast<std::size_t>(&tensor - table.tensors.data())];
+  T* sum = slots.accumulated.data() + start + (offset - tensor.offset);
+  if (optimizer.collected == 0) {
+    std::copy_n(g, n, sum);
+    return;
+  }
+  for (Index i = 0; i < n; ++i) sum[i] += g[i];
+}
+
+template <class T>
+void Optimizer::step_all(const ParameterTable& table, T* weights, const T* gradients) {
+  if (settings.accumulates()) {
+    for (const Tensor& t : table.tensors)
+      if (t.trainable)
+        accumulate(*this, slots<T>(), table, t, t.offset, t.size, gradients + t.offset);
+    if (!step_is_due()) {
+      ++collected;
+      return;
+    }
+  }
+  Update<T> update(*this, table, weights, gradients);
+  if (settings.needs_norms()) update.measure_norms();
+  for (const Tensor& t : table.tensors)
+    if (t.trainable) update.apply(t, t.offset, t.size, update.stored(t, t.offset));
+  update.constrain(0, 1);
+  ++iterations;
+  collected = 0;
+  follow(table, weights);
 }
 
 template <class T>
@@ -181,31 +140,11 @@ void Optimizer::update(const std::vector<T*>& parameters, const std::vector<cons
     std::copy_n(gradients[i], sizes[i], g.data() + table.tensors[i].offset);
   }
   require_free("optimizer.update");
-  prepare(table.size, p.data(), sizes);
-  Update<T> step(*this, table, p.data());
-  if (settings.needs_norms()) step.measure_norms(g.data());
-  for (const Tensor& t : table.tensors) step.apply(t, t.offset, t.size, g.data() + t.offset);
-  ++iterations;
+  prepare(table, p.data(), sizes);
+  step_all(table, p.data(), g.data());
   for (std::size_t i = 0; i < sizes.size(); ++i)
     std::copy_n(p.data() + table.tensors[i].offset, sizes[i], parameters[i]);
 }
-
-namespace {
-
-template <class T>
-void step_model(Optimizer& optimizer, ModelOf<T>& model) {
-  const ParameterTable& table = model.graph().parameters;
-  optimizer.prepare(table.size, model.weights(), layout_of(model));
-  Update<T> step(optimizer, table, model.weights());
-  const T* g = model.stored_gradients();
-  if (optimizer.settings.needs_norms()) step.measure_norms(g);
-  for (const Tensor& t : table.tensors)
-    if (t.trainable) step.apply(t, t.offset, t.size, g + t.offset);
-  ++optimizer.iterations;
-  optimizer.follow(table, model.weights());
-}
-
-}  // namespace
 
 void Optimizer::step(Model& model) {
   require_free("optimizer.step");
@@ -215,23 +154,31 @@ void Optimizer::step(Model& model) {
         "trainer.compute_gradients(X, y) first");
   const Model::Guard guard(model);
   const FlushDenormals flush;
+  const ParameterTable& table = model.graph().parameters;
+  const auto run = [&]<class T>(ModelOf<T>& net) {
+    prepare(table, net.weights(), layout_of(model));
+    step_all(table, net.weights(), net.stored_gradients());
+  };
   if (auto* f = dynamic_cast<ModelOf<float>*>(&model))
-    step_model(*this, *f);
+    run(*f);
   else
-    step_model(*this, static_cast<ModelOf<double>&>(model));
+    run(static_cast<ModelOf<double>&>(model));
 }
 
 template <class T>
-Update<T>::Update(Optimizer& optimizer, const ParameterTable& table, T* parameters)
+Update<T>::Update(Optimizer& optimizer, const ParameterTable& table, T* parameters,
+                  const T* gradients)
     : settings_(optimizer.follow_schedules()),
       table_(table),
       parameters_(parameters),
+      gradients_(gradients),
       slots_(optimizer.slots<T>()),
       rate_(optimizer.rate_scale * settings_.method.parameters[0]),
       clip_(optimizer.clip) {
-  optimizer_kernels<T>(settings_.method.index)
-      .prepare(settings_.method.parameters.data(), rate_, optimizer.iterations + 1,
-               scalars_.data());
+  const auto& kernels = optimizer_kernels<T>(settings_.method.index);
+  const double* parameters_of = settings_.method.parameters.data();
+  kernels.prepare(parameters_of, rate_, optimizer.iterations + 1, scalars_.data());
+  proportional_ = kernels.proportional(parameters_of);
 }
 
 template <class T>
@@ -240,11 +187,14 @@ UpdateRange<T> Update<T>::range(const Tensor& tensor, Index offset, Index n, con
   r.p = parameters_ + offset;
   r.g = g;
   for (int k = 0; k < kMaxSlots; ++k)
-    if (!slots_.slot[k].empty()) r.slot[k] = slots_.slot[k].data() + offset;
-  if (!slots_.average.empty()) r.average = slots_.average.data() + offset;
+    if (!slots_.slot[k].empty()) r.slot[k] = slots_.slot[k].data() + offset + shift(tensor);
+  if (!slots_.average.empty() && tensor.constraint.none())
+    r.average = slots_.average.data() + offset;
   r.n = n;
   r.scalars = scalars_.data();
+  r.proportional = proportional_;
   r.rate_multiplier = tensor.rate_multiplier;
+  r.gradient_scale = 1.0 / static_cast<double>(settings_.accumulation);
   r.l2 = tensor.penalty.l2;
   r.l1 = tensor.penalty.l1;
   r.proximal = tensor.penalty.proximal;
@@ -264,19 +214,49 @@ bool Update<T>::apply(const Tensor& tensor, Index offset, Index n, const T* g) c
 }
 
 template <class T>
-std::array<Prefetch, 4> Update<T>::soon(Index offset, Index n) const {
+const T* Update<T>::stored(const Tensor& tensor, Index offset) const {
+  if (settings_.accumulates()) return slots_.accumulated.data() + offset + shift(tensor);
+  return gradients_ + offset;
+}
+
+template <class T>
+void Update<T>::constrain(int share, int shares) const {
+  for (const Tensor& t : table_.tensors) {
+    if (t.constraint.none() || !t.trainable) continue;
+    const bool matrix = t.shape.size() > 1;
+    const Index rows = matrix ? t.shape[0] : t.size, columns = t.size / rows;
+    const Range blocks =
+        lamina::share((columns + kConstrainedColumns - 1) / kConstrainedColumns, share, shares);
+    for (Index b = blocks.begin * kConstrainedColumns;
+         b < std::min(columns, blocks.end * kConstrainedColumns); b += kConstrainedColumns) {
+      lamina::constrain(t.constraint, rows, columns, b, parameters_ + t.offset);
+      if (slots_.average.empty()) continue;
+      const T rate = T(1 - settings_.ema_momentum);
+      for (Index r = 0; r < rows; ++r)
+        for (Index j = b; j < std::min(columns, b + kConstrainedColumns); ++j) {
+          T& average = slots_.average[t.offset + r * columns + j];
+          average = std::fma(rate, parameters_[t.offset + r * columns + j] - average, average);
+        }
+    }
+  }
+}
+
+template <class T>
+std::array<Prefetch, 4> Update<T>::soon(const Tensor& tensor, Index offset, Index n) const {
   std::array<Prefetch, 4> out;
   std::size_t count = 0;
-  const auto add = [&](const T* data) { out[count++] = Prefetch(data + offset, 1, n, n); };
-  add(parameters_);
+  const auto add = [&](const T* data) {
+    if (count < out.size()) out[count++] = Prefetch(data, 1, n, n);
+  };
+  add(parameters_ + offset);
   for (const Buffer<T>& slot : slots_.slot)
-    if (!slot.empty()) add(slot.data());
-  if (!slots_.average.empty()) add(slots_.average.data());
+    if (!slot.empty()) add(slot.data() + offset + shift(tensor));
+  if (!slots_.average.empty()) add(slots_.average.data() + offset);
   return out;
 }
 
 template <class T>
-void Update<T>::measure_norms(const T* gradients) {
+void Update<T>::measure_norms() {
   clips_ = true;
   clip_.assign(table_.tensors.size(), 1);
   double total = 0;
@@ -286,7 +266,7 @@ void Update<T>::measure_norms(const T* gradients) {
     double sum = 0;
     for (Index j = 0; j < t.size; j += kNormChunk)
       sum += squared_norm(
-          range(t, t.offset + j, std::min(kNormChunk, t.size - j), gradients + t.offset + j));
+          range(t, t.offset + j, std::min(kNormChunk, t.size - j), stored(t, t.offset + j)));
     total += sum;
     const double norm = std::sqrt(sum);
     if (!std::isnan(settings_.clipnorm) && norm > settings_.clipnorm)
@@ -299,8 +279,14 @@ void Update<T>::measure_norms(const T* gradients) {
 
 template class Update<float>;
 template class Update<double>;
-template void Optimizer::prepare<float>(Index, const float*, const std::vector<Index>&);
-template void Optimizer::prepare<double>(Index, const double*, const std::vector<Index>&);
+template void accumulate<float>(const Optimizer&, Slots<float>&, const ParameterTable&,
+                                const Tensor&, Index, Index, const float*);
+template void accumulate<double>(const Optimizer&, Slots<double>&, const ParameterTable&,
+                                 const Tensor&, Index, Index, const double*);
+template void Optimizer::prepare<float>(const ParameterTable&, const float*,
+                                        const std::vector<Index>&);
+template void Optimizer::prepare<double>(const ParameterTable&, const double*,
+                                         const std::vector<Index>&);
 template void Optimizer::follow<float>(const ParameterTable&, const float*);
 template void Optimizer::follow<double>(const ParameterTable&, const double*);
 template void Optimizer::update<float>(const std::vector<float*>&, const std::vector<const float*>&,

@@ -15,7 +15,7 @@ namespace lamina {
 struct ScheduledSetting {
   std::string name;
   int at;  // among the method's parameters; -1: the weight decay
-  Scheduled scheduled;
+  std::shared_ptr<const Scheduled> scheduled;
 };
 
 struct OptimizerSettings {
@@ -25,11 +25,13 @@ struct OptimizerSettings {
   double weight_decay = 0;                      // decoupled
   bool use_ema = false;
   double ema_momentum = 0.99;
+  std::uint64_t accumulation = 1;  // batches a step: their gradients are averaged
 
   double& setting(int at) {
     return at < 0 ? weight_decay : method.parameters[static_cast<std::size_t>(at)];
   }
   bool needs_norms() const { return !std::isnan(clipnorm) || !std::isnan(global_clipnorm); }
+  bool accumulates() const { return accumulation > 1; }
 };
 // The layout that marks state as a model's.
 std::vector<Index> layout_of(const Model& model);
@@ -37,13 +39,19 @@ std::vector<Index> layout_of(const Model& model);
 OptimizerSettings read_optimizer(const Json& json, const ScheduleFunctions& functions = {});
 Json write_optimizer(const OptimizerSettings& settings);
 
+// State has a place for each trainable tensor; frozen ones have none.
 template <class T>
 struct Slots {
   Buffer<T> slot[kMaxSlots];
-  Buffer<T> average;  // of the weights, if use_ema
+  Buffer<T> accumulated;     // the sum of gradients since the last step
+  Buffer<T> average;         // of all weights, if use_ema
+  std::vector<Index> start;  // by tensor: where its state begins, -1: nowhere
+  Index size = 0;            // of the parameters that it belongs to
   bool empty() const { return size == 0; }
-  Index size = 0;
 };
+
+// Gives every trainable tensor a place in `start`; returns the size of a slot.
+Index place_state(const ParameterTable& table, std::vector<Index>& start);
 
 class Optimizer {
  public:
@@ -52,6 +60,7 @@ class Optimizer {
 
   OptimizerSettings settings;
   std::uint64_t iterations = 0;     // completed steps
+  std::uint64_t collected = 0;      // batches whose gradients wait for the next one
   std::uint64_t epoch = 0;          // completed ones, for schedules; a trainer sets it
   std::uint64_t planned_steps = 0;  // of fit, for schedules whose length comes from it
   std::uint64_t planned_epochs = 0;
@@ -65,12 +74,16 @@ class Optimizer {
   const OptimizerSettings& follow_schedules();
   void reset();
 
+  // Batches seen so far: what random numbers of a batch are drawn by.
+  std::uint64_t batches() const { return iterations * settings.accumulation + collected; }
+  bool step_is_due() const { return collected + 1 >= settings.accumulation; }
+
   template <class T>
   Slots<T>& slots();
-  // Allocates slots for a flat buffer of `size`; `start` seeds the moving average.
-  // `layout` says whose state it is: sizes, or a model's address.
+  // Allocates state for the tensors of a table, and keeps that of tensors that had some; `weights`
+  // seeds the moving average. `layout` says whose state it is: sizes, or a model's address.
   template <class T>
-  void prepare(Index size, const T* start, const std::vector<Index>& layout);
+  void prepare(const ParameterTable& table, const T* weights, const std::vector<Index>& layout);
 
   // The average takes over what no step moves: frozen tensors and running statistics.
   template <class T>
@@ -90,35 +103,56 @@ class Optimizer {
   std::vector<double> clip;  // by tensor: factors of the last clip by norm
 
  private:
+  // From gradients of a whole table, weights alike; nothing but their sum if no step is due.
+  template <class T>
+  void step_all(const ParameterTable& table, T* weights, const T* gradients);
+
   std::vector<Index> layout_;
+  std::vector<Index> place_;  // kept, so that a step allocates nothing
   Slots<float> slots_f_;
   Slots<double> slots_d_;
 };
+
+// Adds gradient g of elements [offset, offset + n) to the sum since the last step.
+template <class T>
+void accumulate(const Optimizer& optimizer, Slots<T>& slots, const ParameterTable& table,
+                const Tensor& tensor, Index offset, Index n, const T* g);
 
 // One step of one optimizer over a model's tensors: scalars prepared once, ranges updated by
 // anyone.
 template <class T>
 class Update {
  public:
-  Update(Optimizer& optimizer, const ParameterTable& table, T* parameters);
+  // `gradients` of the whole table, or null: they come one by one, or have been accumulated.
+  Update(Optimizer& optimizer, const ParameterTable& table, T* parameters, const T* gradients);
 
   // Updates elements [offset, offset + n) of a tensor by gradient g; false if a weight became
   // non-finite.
   bool apply(const Tensor& tensor, Index offset, Index n, const T* g) const;
+  // The stored gradient of these elements.
+  const T* stored(const Tensor& tensor, Index offset) const;
+  // What must hold for whole tensors when all are updated. Shares 0 ... shares - 1 may run at once.
+  void constrain(int share, int shares) const;
   // What apply() will read of this range.
-  std::array<Prefetch, 4> soon(Index offset, Index n) const;
+  std::array<Prefetch, 4> soon(const Tensor& tensor, Index offset, Index n) const;
   // From stored gradients: the factor of clipping by norm for each tensor.
-  void measure_norms(const T* gradients);
+  void measure_norms();
 
  private:
   UpdateRange<T> range(const Tensor& tensor, Index offset, Index n, const T* g) const;
+  // Where a tensor's state lies, counted from its weights.
+  Index shift(const Tensor& tensor) const {
+    return slots_.start[static_cast<std::size_t>(&tensor - table_.tensors.data())] - tensor.offset;
+  }
 
   const OptimizerSettings& settings_;
   const ParameterTable& table_;
   T* parameters_;
+  const T* gradients_;
   Slots<T>& slots_;
   double rate_;
   std::array<double, kMaxScalars> scalars_{};
+  unsigned proportional_;
   std::vector<double>& clip_;  // kept by the optimizer, so that a step allocates nothing
   bool clips_ = false;
 };

@@ -160,7 +160,7 @@ template <class T>
 StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* optimizer,
                                const StepOptions& options, Monitor& monitor) {
   if (!weigh(batch, data)) return StepResult::skipped;
-  space_.begin(model_.weights(), batch, true, options.seed, options.clock);
+  space_.begin(model_.weights(), batch, true, options.seed, options.clock, options.batch);
   if (!run_rows(batch, data, monitor)) return StepResult::stopped;
   ++steps_;
   bad_row_ = space_.bad_row();
@@ -176,29 +176,43 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   const auto tensor = [&](const Tile& tile) -> const Tensor& {
     return table.tensors[static_cast<std::size_t>(tile.tensor)];
   };
-  const bool store = !options.update || optimizer->settings.needs_norms();
-  T* stored = store ? model_.stored_gradients() : nullptr;
+  const bool accumulates = options.update && optimizer->settings.accumulates();
+  const bool store = !options.update || accumulates || optimizer->settings.needs_norms();
+  T* stored = store && !accumulates ? model_.stored_gradients() : nullptr;
   bool good = true;
   if (store) {
     for_tiles([&](int thread, const Tile& tile) {
-      gradient(thread, tile, stored + tile.offset);
+      T* g = stored ? stored + tile.offset : tile_[static_cast<std::size_t>(thread)].data();
+      gradient(thread, tile, g);
+      if (accumulates)
+        accumulate(*optimizer, optimizer->slots<T>(), table, tensor(tile), tile.offset, tile.size,
+                   g);
       return true;
     });
     if (!options.update) return StepResult::done;
+    if (!optimizer->step_is_due()) {
+      ++optimizer->collected;
+      move_statistics();
+      return StepResult::done;
+    }
   }
-  Update<T> update(*optimizer, table, model_.weights());
-  if (store) update.measure_norms(stored);
+  Update<T> update(*optimizer, table, model_.weights(), stored);
+  if (optimizer->settings.needs_norms()) update.measure_norms();
   // Weights and slots that do not stay in the second-level cache arrive while gradients are made.
   const bool prefetches = table.size > kResident;
   good = for_tiles([&](int thread, const Tile& tile) {
-    T* g = store ? stored + tile.offset : tile_[static_cast<std::size_t>(thread)].data();
-    if (!store) {
-      if (prefetches) space_.context(thread).scratch->soon = update.soon(tile.offset, tile.size);
-      gradient(thread, tile, g);
-    }
-    return update.apply(tensor(tile), tile.offset, tile.size, g);
+    const Tensor& t = tensor(tile);
+    if (store) return update.apply(t, tile.offset, tile.size, update.stored(t, tile.offset));
+    T* g = tile_[static_cast<std::size_t>(thread)].data();
+    if (prefetches) space_.context(thread).scratch->soon = update.soon(t, tile.offset, tile.size);
+    gradient(thread, tile, g);
+    return update.apply(t, tile.offset, tile.size, g);
   });
+  if (std::any_of(table.tensors.begin(), table.tensors.end(),
+                  [](const Tensor& t) { return !t.constraint.none(); }))
+    parallel(threads_, [&](int thread) { update.constrain(thread, threads_); });
   ++optimizer->iterations;
+  optimizer->collected = 0;
   if (!good) {
     for (const Tensor& t : table.tensors)
       for (Index i = 0; i < t.size; ++i)
@@ -207,12 +221,17 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
           return StepResult::bad_weight;
         }
   }
+  move_statistics();
+  optimizer->follow(table, model_.weights());
+  return StepResult::done;
+}
+
+template <class T>
+void StepRunner<T>::move_statistics() {
   Context<T>& context = space_.context(0);
   context.statistics = model_.weights();
   for (const auto& op : model_.graph().ops)
     static_cast<const Op<T>&>(*op).update_statistics(context);
-  optimizer->follow(table, model_.weights());
-  return StepResult::done;
 }
 
 template class StepRunner<float>;

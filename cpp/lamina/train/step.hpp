@@ -38,7 +38,8 @@ enum class StepResult { done, skipped, stopped, bad_loss, bad_weight, bad_row };
 struct StepOptions {
   std::uint64_t seed = 0;
   Clock clock;
-  bool update = true;  // false: store the gradients and leave the weights
+  std::uint64_t batch = 0;  // what random numbers are drawn by
+  bool update = true;       // false: store the gradients and leave the weights
 };
 
 template <class T>
@@ -63,6 +64,7 @@ class StepRunner {
   template <class Task>
   bool for_tiles(Task&& task);
   void share_tiles(int threads);
+  void move_statistics();
 
   ModelOf<T>& model_;
   const Objective& objective_;

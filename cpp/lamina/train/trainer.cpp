@@ -85,7 +85,9 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   const std::uint64_t mark = signature(data, options.batch_size, options.shuffle);
   const bool resumed = state.cursor > 0 && state.data_signature == mark;
   const std::uint64_t steps = options.epochs * static_cast<std::uint64_t>((n + batch - 1) / batch);
-  if (!resumed && length_comes_from_fit()) plan_schedules(steps, options.epochs);
+  if (!resumed && length_comes_from_fit())
+    plan_schedules(std::max<std::uint64_t>(1, steps / optimizer->settings.accumulation),
+                   options.epochs);
   snapshot();         // the weights as found: what a divergence in the first epoch goes back to
   struct Unpublish {  // if the rest fails, nobody would end the fit
     ModelOf<T>* net;
@@ -102,7 +104,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
       std::copy_n(raw_.data(), raw_.size(), net_.weights());
     raw_ = {};
   }
-  optimizer->prepare(net_.graph().parameters.size, net_.weights(), layout_of(net_));
+  optimizer->prepare(net_.graph().parameters, net_.weights(), layout_of(net_));
   optimizer->follow(net_.graph().parameters, net_.weights());
   const int threads = options.scheduling.exact_threads
                           ? thread_count(options.num_threads)
@@ -172,7 +174,8 @@ template <class T>
 void TrainerOf<T>::roll_back() {
   std::copy_n(snapshot_->data(), snapshot_->size(), net_.weights());
   optimizer->slots<T>() = {};  // they saw the non-finite gradient
-  optimizer->prepare(net_.graph().parameters.size, net_.weights(), layout_of(net_));
+  optimizer->collected = 0;
+  optimizer->prepare(net_.graph().parameters, net_.weights(), layout_of(net_));
   state.cursor = 0;
   state.open = {};
 }
@@ -189,8 +192,9 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
     const Batch batch{{row_order() ? row_order() + state.cursor : nullptr, state.cursor, rows,
                        n - state.cursor - rows},
                       &data_.inputs};
-    const StepResult step = runner_->run(batch, data_, optimizer.get(),
-                                         {state.seed, optimizer->clock(), true}, monitor);
+    const StepResult step =
+        runner_->run(batch, data_, optimizer.get(),
+                     {state.seed, optimizer->clock(), optimizer->batches(), true}, monitor);
     if (step == StepResult::stopped) {
       result.end = EpochEnd::stopped;
       return result;
@@ -312,7 +316,7 @@ void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, 
   if (objective_.custom) e.predictions.reserve(round_up(batch.rows, kRowStep) * width);
   {
     const typename ModelOf<T>::Reading reading(net_);
-    e.space.begin(reading.weights(), batch, false, state.seed, {});
+    e.space.begin(reading.weights(), batch, false, state.seed, {}, 0);
     run_inference(
         e.space, e.plan, batch.rows, e.space.block(), threads, tick, [&](int thread, Range rows) {
           const T* p = e.space.values(thread, e.plan.output).row(rows.begin);
@@ -355,8 +359,9 @@ double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
   const Index n = data.rows();
   StepRunner<T> runner(net_, objective_, n, training_threads(net_, num_threads, n), {});
   Monitor nobody;
-  const StepResult result = runner.run({{nullptr, 0, n}, &data.inputs}, data, optimizer.get(),
-                                       {state.seed, optimizer->clock(), false}, nobody);
+  const StepResult result =
+      runner.run({{nullptr, 0, n}, &data.inputs}, data, optimizer.get(),
+                 {state.seed, optimizer->clock(), optimizer->batches(), false}, nobody);
   require(result != StepResult::bad_row, "X: row ", runner.bad_row(), " holds NaN or infinity");
   require(result != StepResult::bad_loss, "compute_gradients: the loss is not finite");
   return runner.sums().values[0] / runner.sums().weight;

@@ -10,14 +10,15 @@ namespace lamina {
 class Dense : public Layer {
  public:
   static std::vector<Argument> arguments() {
-    return {required("units"),
-            {"activation", "linear"},
-            {"use_bias", true},
-            {"kernel_initializer", "auto"},
-            {"bias_initializer", "zeros"},
-            {"kernel_regularizer", nullptr},
-            {"bias_regularizer", nullptr},
-            {"trainable", true}};
+    return with_parameters({required("units"),
+                            {"activation", "linear"},
+                            {"use_bias", true},
+                            {"kernel_initializer", "auto"},
+                            {"bias_initializer", "zeros"},
+                            {"kernel_regularizer", nullptr},
+                            {"bias_regularizer", nullptr},
+                            {"kernel_constraint", nullptr},
+                            {"bias_constraint", nullptr}});
   }
   Dense(const Json& json, Names&) {
     const Fields fields("Dense", json);
@@ -28,6 +29,8 @@ class Dense : public Layer {
     bias_initializer_ = read_initializer(json.at("bias_initializer"));
     kernel_penalty_ = read_penalty(json.at("kernel_regularizer"));
     bias_penalty_ = read_penalty(json.at("bias_regularizer"));
+    kernel_constraint_ = read_constraint(json.at("kernel_constraint"));
+    bias_constraint_ = read_constraint(json.at("bias_constraint"));
   }
 
   Value build(Builder& builder, Value x) const override {
@@ -37,6 +40,7 @@ class Dense : public Layer {
     w.shape = {inputs, units_};
     w.fan_in = inputs, w.fan_out = units_;
     w.penalty = kernel_penalty_;
+    w.constraint = kernel_constraint_;
     w.initializer = kernel_initializer_;
     const int kernel = builder.tensor(w);
     int bias = -1;
@@ -48,6 +52,7 @@ class Dense : public Layer {
       b.shape = {units_};
       b.fan_in = inputs, b.fan_out = units_;
       b.penalty = bias_penalty_;
+      b.constraint = bias_constraint_;
       b.initializer = bias_initializer_;
       bias = builder.tensor(b);
       bias_offset = builder.tensor_at(bias).offset;
@@ -64,7 +69,9 @@ class Dense : public Layer {
             {"kernel_initializer", write_choice(Initializers::infos(), kernel_initializer_)},
             {"bias_initializer", write_choice(Initializers::infos(), bias_initializer_)},
             {"kernel_regularizer", write_penalty(kernel_penalty_)},
-            {"bias_regularizer", write_penalty(bias_penalty_)}};
+            {"bias_regularizer", write_penalty(bias_penalty_)},
+            {"kernel_constraint", write_constraint(kernel_constraint_)},
+            {"bias_constraint", write_constraint(bias_constraint_)}};
   }
 
  private:
@@ -77,6 +84,7 @@ class Dense : public Layer {
   Index units_;
   Choice activation_, kernel_initializer_, bias_initializer_;
   Penalty kernel_penalty_, bias_penalty_;
+  Constraint kernel_constraint_, bias_constraint_;
   bool use_bias_;
 };
 

@@ -30,7 +30,6 @@ class Parallel : public Layer {
       width(outputs.back());
       total += outputs.back().width;
     }
-    builder.layer = name;
     if (merge_ == "concat") return builder.op<ConcatOp>(outputs, total);
     for (const Value& y : outputs)
       require(y.width == outputs[0].width, "Parallel(merge='add'): branches give ",

@@ -16,7 +16,6 @@ class Residual : public Layer {
   Value build(Builder& builder, Value x) const override {
     width(x);
     const Value y = build_all(layers_, builder, x);
-    builder.layer = name;
     Value shortcut = x;
     if (y.width != x.width) {
       Names unused;

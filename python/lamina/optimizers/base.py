@@ -1,4 +1,4 @@
-"""Optimizers: how weights follow their gradients. The core keeps the state and does the steps."""
+"""What all optimizers share: options, state, steps on arrays and models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lamina._config import Configurable
 from lamina._isa import core
 from lamina.schedules.base import Scheduled, adopt_functions
 
-__all__ = ["SGD", "Adagrad", "Adam", "Momentum", "Nesterov", "Optimizer", "RMSprop"]
+__all__ = ["Optimizer"]
 
 _Arrays = NDArray[Any] | Sequence[NDArray[Any]]
 
@@ -29,7 +29,8 @@ class Optimizer(Configurable):
     (``copy.deepcopy``) have the same arguments and begin anew.
 
     One step does, in this order: the gradient with its penalties, the clips, weight decay, the
-    optimizer itself, L1's proximal step, the moving average.
+    optimizer itself, L1's proximal step, constraints, the moving average. What is frozen has no
+    gradient and no state.
 
     Each number of the method itself, and `weight_decay`, may be a Schedule or a Python function of
     the step in place of a float (an initial value apart); see ``lm.schedules.Schedule``.
@@ -51,6 +52,10 @@ class Optimizer(Configurable):
         Keep an exponential moving average of the weights beside them.
     ema_momentum : float, default 0.99
         average = ema_momentum · average + (1 - ema_momentum) · weight, from 0 to 1.
+    gradient_accumulation_steps : int, default 1
+        Batches whose gradients are averaged before each step, so that a batch of 4 · 64 rows needs
+        the memory of 64. `iterations` and schedules count steps, not batches; batches left over at
+        the end of an epoch wait for the next.
     """
 
     learning_rate: Scheduled
@@ -61,6 +66,7 @@ class Optimizer(Configurable):
     weight_decay: Scheduled = 0.0
     use_ema: bool = False
     ema_momentum: float = 0.99
+    gradient_accumulation_steps: int = 1
     _handle: Any = field(default=None, init=False)
     _owner: Any = field(default=None, init=False)
 
@@ -233,231 +239,6 @@ class Optimizer(Configurable):
 
     def _overrides(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(Optimizer, method)
-
-
-@dataclass(eq=False, repr=False)
-class SGD(Optimizer):
-    """Gradient descent: a step straight down the gradient of each batch.
-
-    p -= rate · g
-
-    The textbook's method, called stochastic when a batch is less than all rows. It needs a
-    well-chosen rate.
-
-    Parameters
-    ----------
-    learning_rate : float or Schedule, default 0.01
-        Size of a step, at least 0.
-    clipnorm, clipvalue, global_clipnorm, weight_decay, use_ema, ema_momentum
-        Options of every optimizer; see Optimizer.
-
-    References
-    ----------
-    Robbins & Monro, A stochastic approximation method, Annals of Mathematical Statistics 1951.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import lamina as lm
-    >>> p = np.array([1.0])
-    >>> lm.SGD(learning_rate=0.1).update(p, np.array([2.0]))
-    >>> p
-    array([0.8])
-    """
-
-    learning_rate: Scheduled = 0.01
-
-
-@dataclass(eq=False, repr=False)
-class Momentum(Optimizer):
-    """Gradient descent with a memory: the steps add up like the pushes on a heavy ball.
-
-    v = momentum · v + g; p -= rate · v
-
-    PyTorch's form, in which the rate multiplies the whole velocity (in Keras' form it is inside;
-    at a constant rate the two are equal). In a constant slope the steps grow up to
-    1 / (1 - momentum) times that of SGD.
-
-    Parameters
-    ----------
-    learning_rate : float or Schedule, default 0.01
-        Size of a step, at least 0.
-    momentum : float, default 0.9
-        Share of the velocity that is kept, from 0 to 1.
-    clipnorm, clipvalue, global_clipnorm, weight_decay, use_ema, ema_momentum
-        Options of every optimizer; see Optimizer.
-
-    References
-    ----------
-    Polyak, Some methods of speeding up the convergence of iteration methods, USSR Computational
-    Mathematics and Mathematical Physics 1964.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import lamina as lm
-    >>> p, optimizer = np.array([4.0]), lm.Momentum(learning_rate=1.0, momentum=0.5)
-    >>> for step in range(2):
-    ...     optimizer.update(p, np.array([1.0]))
-    >>> p
-    array([1.5])
-    """
-
-    learning_rate: Scheduled = 0.01
-    momentum: Scheduled = 0.9
-
-
-@dataclass(eq=False, repr=False)
-class Nesterov(Optimizer):
-    """Momentum that looks ahead: it brakes earlier when the slope turns.
-
-    v = momentum · v + g; p -= rate · (g + momentum · v)
-
-    Parameters
-    ----------
-    learning_rate : float or Schedule, default 0.01
-        Size of a step, at least 0.
-    momentum : float, default 0.9
-        Share of the velocity that is kept, from 0 to 1.
-    clipnorm, clipvalue, global_clipnorm, weight_decay, use_ema, ema_momentum
-        Options of every optimizer; see Optimizer.
-
-    References
-    ----------
-    Nesterov, A method for solving the convex programming problem with convergence rate O(1/k²),
-    1983; in this form Sutskever et al., On the importance of initialization and momentum in deep
-    learning, ICML 2013, and PyTorch.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import lamina as lm
-    >>> p, optimizer = np.array([4.0]), lm.Nesterov(learning_rate=1.0, momentum=0.5)
-    >>> optimizer.update(p, np.array([1.0]))
-    >>> p
-    array([2.5])
-    """
-
-    learning_rate: Scheduled = 0.01
-    momentum: Scheduled = 0.9
-
-
-@dataclass(eq=False, repr=False)
-class Adagrad(Optimizer):
-    """A rate for each weight that falls with all it has seen: for rare features.
-
-    a += g²; p -= rate · g / (sqrt(a) + epsilon)
-
-    Parameters
-    ----------
-    learning_rate : float or Schedule, default 0.01
-        Size of a step, at least 0; the first step moves each weight by about this much.
-    initial_accumulator_value : float, default 0.0
-        Where a begins, at least 0. (Keras begins at 0.1.)
-    epsilon : float, default 1e-10
-        Keeps the quotient finite, at least 0.
-    clipnorm, clipvalue, global_clipnorm, weight_decay, use_ema, ema_momentum
-        Options of every optimizer; see Optimizer.
-
-    References
-    ----------
-    Duchi, Hazan & Singer, Adaptive subgradient methods for online learning and stochastic
-    optimization, JMLR 12, 2011.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import lamina as lm
-    >>> p, optimizer = np.array([1.0]), lm.Adagrad(learning_rate=0.5)
-    >>> optimizer.update(p, np.array([8.0]))
-    >>> round(float(p[0]), 6)
-    0.5
-    """
-
-    learning_rate: Scheduled = 0.01
-    initial_accumulator_value: float = 0.0
-    epsilon: Scheduled = 1e-10
-
-
-@dataclass(eq=False, repr=False)
-class RMSprop(Optimizer):
-    """A rate for each weight, by the recent size of its gradient.
-
-    a = rho · a + (1 - rho) · g²; p -= rate · g / (sqrt(a) + epsilon)
-
-    PyTorch's form and defaults (Keras: rho 0.9, epsilon 1e-7 inside the root).
-
-    Parameters
-    ----------
-    learning_rate : float or Schedule, default 0.01
-        Size of a step, at least 0. The first step is 1 / sqrt(1 - rho) times as long.
-    rho : float, default 0.99
-        Share of the mean square that is kept, from 0 to 1.
-    epsilon : float, default 1e-8
-        Keeps the quotient finite, at least 0.
-    clipnorm, clipvalue, global_clipnorm, weight_decay, use_ema, ema_momentum
-        Options of every optimizer; see Optimizer.
-
-    References
-    ----------
-    Tieleman & Hinton, Neural networks for machine learning, Coursera, lecture 6.5, 2012.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import lamina as lm
-    >>> p, optimizer = np.array([1.0]), lm.RMSprop(learning_rate=0.5, rho=0.75)
-    >>> optimizer.update(p, np.array([8.0]))
-    >>> abs(round(float(p[0]), 6))
-    0.0
-    """
-
-    learning_rate: Scheduled = 0.01
-    rho: Scheduled = 0.99
-    epsilon: Scheduled = 1e-8
-
-
-@dataclass(eq=False, repr=False)
-class Adam(Optimizer):
-    """Momentum and a rate for each weight in one: the default, and seldom a bad choice.
-
-    m = β₁ m + (1 - β₁) g; v = β₂ v + (1 - β₂) g²;
-    p -= rate · m̂ / (sqrt(v̂) + epsilon) with m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ) and t the step,
-    counted from 1. No weight moves much more than the rate in one step. With `weight_decay` it is
-    AdamW.
-
-    Parameters
-    ----------
-    learning_rate : float or Schedule, default 0.001
-        Size of a step, at least 0.
-    beta_1 : float, default 0.9
-        Share of the mean gradient that is kept, at least 0 and below 1.
-    beta_2 : float, default 0.999
-        Share of the mean square that is kept, at least 0 and below 1.
-    epsilon : float, default 1e-8
-        Keeps the quotient finite, at least 0; outside the bias correction, as in the paper's
-        algorithm 1 and in PyTorch. (Keras' 1e-7 is the paper's ε̂, inside it.)
-    clipnorm, clipvalue, global_clipnorm, weight_decay, use_ema, ema_momentum
-        Options of every optimizer; see Optimizer.
-
-    References
-    ----------
-    Kingma & Ba, Adam: a method for stochastic optimization, arXiv 1412.6980.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import lamina as lm
-    >>> p, optimizer = np.array([1.0]), lm.Adam(learning_rate=0.5)
-    >>> optimizer.update(p, np.array([8.0]))
-    >>> round(float(p[0]), 6)
-    0.5
-    """
-
-    learning_rate: Scheduled = 0.001
-    beta_1: Scheduled = 0.9
-    beta_2: Scheduled = 0.999
-    epsilon: Scheduled = 1e-8
 
 
 def _listed(arrays: _Arrays) -> list[NDArray[Any]]:
