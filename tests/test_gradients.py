@@ -32,6 +32,7 @@ WITH_ACTIVATION = {
 }
 WITHOUT_ACTIVATION = {
     "Dropout": lambda: lm.Dropout(0.4),
+    "ActivityRegularization": lambda: lm.ActivityRegularization(),  # others: test_activity.py
     "BatchNormalization": lambda: lm._preview.BatchNormalization(),
     "Residual": lambda: lm._preview.Residual([lm.Dense(4, activation="tanh")]),
     "Parallel": lambda: lm._preview.Parallel(

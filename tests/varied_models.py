@@ -152,7 +152,13 @@ CASES = {
             lm.Dense(
                 67, activation="relu", kernel_regularizer=lm.L1(1e-3), bias_regularizer=lm.L2(0.01)
             ),
-            lm.Dense(33, activation="tanh", kernel_regularizer=lm.L1(1e-3, proximal=False)),
+            lm.Dense(
+                33,
+                activation="tanh",
+                kernel_regularizer=lm.L1(1e-3, proximal=False),
+                activity_regularizer=lm.L1(1e-3),
+            ),
+            lm.ActivityRegularization(l2=1e-3),
             lm.Dense(19, activation="softmax", kernel_regularizer=lm.L1L2(1e-4, 1e-3)),
         ],
         lm.losses.CategoricalCrossentropy(label_smoothing=0.1),
@@ -164,7 +170,11 @@ CASES = {
         batch=133,
     ),
     "clipping": Case(
-        lambda: [lm.Input(13), lm.Dense(101, activation="relu"), lm.Dense(18)],
+        lambda: [
+            lm.Input(13),
+            lm.Dense(101, activation="relu", kernel_initializer="unit_variance"),
+            lm.Dense(18, kernel_initializer="orthogonal"),
+        ],
         "mean_squared_error",
         lambda: lm.Momentum(
             learning_rate=lm.OneCycle(max_learning_rate=0.05, total_steps=40),

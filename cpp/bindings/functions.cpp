@@ -172,11 +172,11 @@ py::array initialize_array(const std::string& spec, const std::vector<Index>& sh
       read_choice("initializer", Initializers::infos(), parse_json("initializer", spec));
   require(dtype == "float32" || dtype == "float64", "dtype must be 'float32' or 'float64', got '",
           dtype, "'");
-  const Index fan_in = shape.empty() ? 1 : shape.front(),
-              fan_out = shape.empty() ? 1 : shape.back();
+  Fans fans;
+  if (!shape.empty())
+    fans = {static_cast<double>(shape.front()), static_cast<double>(shape.back())};
   const auto fill = [&]<class T>(Dense<T> out) -> py::array {
-    initialize(choice, seed, 0u, fan_in, fan_out, static_cast<Index>(out.size()),
-               out.mutable_data());
+    initialize(choice, seed, 0u, shape, fans, out.mutable_data());
     return out;
   };
   return dtype == "float32" ? fill(Dense<float>(shape)) : fill(Dense<double>(shape));

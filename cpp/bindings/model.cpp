@@ -73,6 +73,13 @@ py::object backward(Model& model, const py::array& gradient) {
                                             : backward_of<double>(model, gradient);
 }
 
+void initialize(Model& model, const std::vector<py::array>& inputs,
+                std::optional<int> num_threads) {
+  const auto x = views(inputs);
+  const py::gil_scoped_release release;
+  model.initialize_from(x, num_threads.value_or(0));
+}
+
 py::array tensor_view(const py::object& self, const std::string& name, bool gradient) {
   Model& model = *self.cast<Pointer>();
   const Tensor& tensor = model.graph().parameters.at(name);
@@ -171,6 +178,7 @@ void bind_model(py::module_& m) {
       .def("predict_rows", &predict_rows, "x"_a, "batch_size"_a, "num_threads"_a, "exact_threads"_a)
       .def("forward", &forward, "inputs"_a, "training"_a)
       .def("backward", &backward, "gradient"_a)
+      .def("initialize", &initialize, "inputs"_a, "num_threads"_a = py::none())
       .def("set_trainable", &Model::set_trainable, "layer"_a, "trainable"_a)
       .def("fingerprint", [](Model& self) { return fingerprint(self); })
       .def(

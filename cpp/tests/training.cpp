@@ -48,7 +48,8 @@ constexpr Index kRows = 1000, kColumns = 20;
 
 const char* kModel = R"({"seed": 1, "layers": [
   {"class": "Input", "shape": [20]},
-  {"class": "Dense", "units": 64, "activation": "relu", "kernel_regularizer": {"class": "L2", "l2": 1e-4}},
+  {"class": "Dense", "units": 64, "activation": "relu", "kernel_regularizer": {"class": "L2", "l2": 1e-4},
+   "activity_regularizer": {"class": "L1L2", "l1": 1e-4, "l2": 1e-4}},
   {"class": "Dropout", "rate": 0.1},
   {"class": "Dense", "units": 48, "activation": "tanh"},
   {"class": "Dense", "units": 3, "activation": "softmax"}]})";
@@ -197,8 +198,34 @@ void check_shares_of_columns() {
 
 }  // namespace
 
+namespace {
+
+// Kernels that wait for data get them when the first fit begins, once, or by hand: the same bits.
+void check_data_driven_start() {
+  const Json spec = parse_json("model", R"({"seed": 1, "layers": [
+      {"class": "Input", "shape": [20]},
+      {"class": "Dense", "units": 33, "activation": "relu", "kernel_initializer": "unit_variance"},
+      {"class": "Dense", "units": 3, "activation": "softmax"}]})");
+  const Table table;
+  const std::shared_ptr<Model> by_fit = Model::create(spec), by_hand = Model::create(spec);
+  const std::string drawn = fingerprint(*by_fit);
+  CHECK(by_fit->awaits_data() && by_hand->awaits_data());
+  by_hand->initialize_from(table.data.inputs, 3);
+  const auto trainer = make_trainer(by_fit, R"("adam")");
+  for (int fit = 0; fit < 2; ++fit) {
+    trainer->begin_fit(table.data, {100, 1, true, 1, true, {}});
+    CHECK(!by_fit->awaits_data());
+    CHECK(fingerprint(*by_fit) == fingerprint(*by_hand));
+    trainer->end_fit();
+  }
+  CHECK(fingerprint(*by_fit) != drawn);
+}
+
+}  // namespace
+
 int main() {
   check_shares_of_columns();
+  check_data_driven_start();
   check_allocations_of_evaluations();
   check_evaluations_of_all_shapes();
   for (const char* optimizer :

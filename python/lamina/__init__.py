@@ -28,7 +28,7 @@ from lamina import (
 from lamina.callbacks import Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau
 from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
-from lamina.layers import Activation, Dense, Dropout, Input
+from lamina.layers import Activation, ActivityRegularization, Dense, Dropout, Input
 from lamina.model import Model
 from lamina.optimizers import (
     SGD,
@@ -58,6 +58,7 @@ __all__ = [
     "SGD",
     "AMSGrad",
     "Activation",
+    "ActivityRegularization",
     "Adadelta",
     "Adagrad",
     "Adam",

@@ -16,7 +16,7 @@ from lamina.initializers import Initializer
 from lamina.regularizers import Regularizer
 from lamina.schedules.base import Scheduled, adopt_functions
 
-__all__ = ["Activation", "Dense", "Dropout", "Input", "Layer"]
+__all__ = ["Activation", "ActivityRegularization", "Dense", "Dropout", "Input", "Layer"]
 
 
 class Layer(Configurable):
@@ -206,6 +206,8 @@ class Dense(_Activated):
         Start of the bias.
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
         Penalty on the kernel or the bias, for instance ``lm.L2(1e-4)``. Default: none.
+    activity_regularizer : str or Regularizer, optional
+        Penalty on the layer's outputs y; see :class:`ActivityRegularization`. Default: none.
     kernel_constraint, bias_constraint : str or Constraint, optional
         What they must be after each step, for instance ``lm.constraints.MaxNorm(3.0)``. Default:
         none.
@@ -245,6 +247,7 @@ class Dense(_Activated):
     bias_initializer: str | Initializer = "zeros"
     kernel_regularizer: str | Regularizer | None = None
     bias_regularizer: str | Regularizer | None = None
+    activity_regularizer: str | Regularizer | None = None
     kernel_constraint: str | Constraint | None = None
     bias_constraint: str | Constraint | None = None
     learning_rate_multiplier: float = 1.0
@@ -354,5 +357,54 @@ class Activation(_Activated):
     """
 
     activation: str | activations.Activation
+    _: KW_ONLY
+    name: str | None = None
+
+
+@dataclass(eq=False, repr=False)
+class ActivityRegularization(Layer):
+    """A penalty on what passes: keeps outputs small, or (with `l1`) most of them at zero.
+
+    y = x. In training it adds l1 · sum |y| + l2 · sum y² of each row to the row's loss: both are
+    averaged over the batch by the sample weights. So the gradient of row r gets
+    w_r / sum(w) · (l1 · sign(y) + 2 · l2 · y), with sign(0) = 0.
+    ``lm.Dense(64, activation="relu", activity_regularizer=lm.L1(1e-4))`` does the same in one line.
+
+    Like other penalties it is not in ``loss`` and ``val_loss``; ``history["penalty"]`` has its
+    mean over the epoch, beside the penalty on the weights. By hand, ``model.backward`` adds its
+    gradient after ``model.forward(x, training=True)``, each row's share being 1 / rows, and leaves
+    it out after ``training=False``. Predictions pass it at no cost.
+
+    Keras' documentation divides the sum by the rows of the batch, whatever their weights (and its
+    third version, as it is written, does not divide). There is no proximal step for activities:
+    the `proximal` of ``lm.L1`` and ``lm.L1L2`` means nothing here, l1 is always a subgradient.
+
+    Parameters
+    ----------
+    l1 : float, default 0.0
+        Strength on absolute values, at least 0.
+    l2 : float, default 0.0
+        Strength on squares, at least 0.
+    name : str, optional
+        Default: given by the model ("activity_regularization", …).
+
+    References
+    ----------
+    Glorot, Bordes & Bengio, Deep sparse rectifier neural networks, AISTATS 2011, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import lamina as lm
+    >>> model = lm.Model([lm.Input(2), lm.Dense(2), lm.ActivityRegularization(l1=0.5)], seed=0)
+    >>> model.layers[0].kernel = np.eye(2)
+    >>> model.forward([[3.0, -4.0]], training=True)
+    array([[ 3., -4.]], dtype=float32)
+    >>> model.backward([[0.0, 0.0]])
+    array([[ 0.5, -0.5]], dtype=float32)
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
     _: KW_ONLY
     name: str | None = None

@@ -182,7 +182,9 @@ class Model:
         ndarray of int, shape (n,), or (n, k) for several sigmoid outputs
         """
         p = self.predict(X)
-        last = json.loads(self._core.spec)["layers"][-1].get("activation", {}).get("class")
+        layers = json.loads(self._core.spec)["layers"]
+        computing = [one for one in layers if one["class"] != "ActivityRegularization"]
+        last = computing[-1].get("activation", {}).get("class")
         if p.shape[1] > 1 and last != "Sigmoid":
             largest: NDArray[np.intp] = p.argmax(axis=1)
             return largest
@@ -197,7 +199,8 @@ class Model:
         X : array_like
             As for :meth:`predict`.
         training : bool, default False
-            True: dropout drops, another set at each call.
+            True: dropout drops, another set at each call, and :meth:`backward` adds the gradient
+            of penalties on activities.
 
         Returns
         -------
@@ -227,6 +230,29 @@ class Model:
         """
         result: NDArray[Any] | None = self._core.backward(np.asarray(grad))
         return result
+
+    def initialize(self, X: Any, *, num_threads: int | None = None) -> None:
+        """Let layers with a data-driven initialiser see data, as the first fit otherwise does.
+
+        Their kernels, as they stand, are rescaled: see :class:`lamina.initializers.UnitVariance`.
+        The first fit then leaves them alone. For a training loop by hand, or to choose the rows.
+
+        Parameters
+        ----------
+        X : array_like
+            As for :meth:`predict`; the first rows count, as many as the initialiser says.
+        num_threads : int, optional
+            At most so many; the bits do not depend on it. Default: what OpenMP offers.
+
+        Raises
+        ------
+        ValueError
+            If no trainable layer has such an initialiser, or X does not fit or is not finite; the
+            weights are then as they were.
+        RuntimeError
+            If the model is being trained.
+        """
+        self._core.initialize(self._inputs(X), num_threads)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of architecture and weights: equal bits, equal fingerprint."""

@@ -10,9 +10,10 @@ __all__ = ["L1", "L1L2", "L2", "Regularizer"]
 
 
 class Regularizer(Configurable):
-    """A penalty on a layer's kernel or bias, against overfitting.
+    """A penalty on a layer's kernel, bias or activity (its outputs), against overfitting.
 
-    ``lm.Dense(64, kernel_regularizer=lm.L2(1e-4))``. The penalty takes part in every step but is
+    ``lm.Dense(64, kernel_regularizer=lm.L2(1e-4))``. On activities it is averaged over the batch
+    (see :class:`lamina.ActivityRegularization`). The penalty takes part in every step but is
     not in the reported ``loss`` and ``val_loss``, which stay the loss on the data.
     """
 

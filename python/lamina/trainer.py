@@ -391,7 +391,10 @@ class Trainer:
 
     def _penalized(self) -> bool:
         return any(
-            one.get("kernel_regularizer") or one.get("bias_regularizer")
+            one.get("kernel_regularizer")
+            or one.get("bias_regularizer")
+            or one.get("activity_regularizer")
+            or (one["class"] == "ActivityRegularization" and one["l1"] + one["l2"] > 0)
             for one in _flat(json.loads(self.model._core.spec)["layers"])
         )
 

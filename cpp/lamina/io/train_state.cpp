@@ -22,6 +22,7 @@ Json counters(const Trainer& t) {
           {"cursor", s.cursor},
           {"open_values", s.open.values},
           {"open_weight", s.open.weight},
+          {"open_activity", s.open.activity},
           {"data_signature", s.data_signature},
           {"has_best", s.has_best},
           {"best_value", s.best_value},
@@ -106,6 +107,7 @@ struct Counters {
   TrainState state;
   std::uint64_t iterations = 0, collected = 0, planned_steps = 0, planned_epochs = 0;
   double rate_scale = 1;
+  bool awaits_data = false;
 };
 
 Counters read_counters(const Json& json) {
@@ -116,6 +118,7 @@ Counters read_counters(const Json& json) {
   s.cursor = json.at("cursor");
   s.open.values = json.at("open_values").get<std::vector<double>>();
   s.open.weight = json.at("open_weight");
+  s.open.activity = json.value("open_activity", 0.0);
   s.data_signature = json.at("data_signature");
   s.has_best = json.at("has_best");
   s.best_value =
@@ -136,6 +139,7 @@ void decode_of(TrainerOf<T>& trainer, const TensorFile& file, const Counters& co
   const Model::Guard guard(*trainer.model);
   load_buffers(trainer, file, stepped);
   trainer.state = counters.state;
+  trainer.model->set_awaits_data(counters.awaits_data);
   trainer.optimizer->iterations = counters.iterations;
   trainer.optimizer->collected = counters.collected;
   trainer.optimizer->epoch = counters.state.epoch;
@@ -175,6 +179,7 @@ void decode_state(Trainer& trainer, std::span<const char> bytes) {
                 write_optimizer(trainer.optimizer->settings),
             "the state belongs to another optimizer: ", text("optimizer"));
     counters = read_counters(json);
+    counters.awaits_data = !parse_json("train state", text("spec")).value("initialized", true);
   } catch (const Json::exception& error) {
     fail("train state: not of the expected form: ", error.what());
   }

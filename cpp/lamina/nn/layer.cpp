@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "lamina/nn/layers/activation.hpp"
+#include "lamina/nn/layers/activity_regularization.hpp"
 #include "lamina/nn/layers/batch_normalization.hpp"
 #include "lamina/nn/layers/dense.hpp"
 #include "lamina/nn/layers/dropout.hpp"
@@ -42,6 +43,7 @@ constexpr std::array kLayers = {
     entry<Dense>("Dense"),
     entry<Dropout>("Dropout"),
     entry<Activation>("Activation"),
+    entry<ActivityRegularization>("ActivityRegularization"),
     entry<BatchNormalization>("BatchNormalization"),
     entry<Residual>("Residual"),
     entry<Parallel>("Parallel"),

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <thread>
 
+#include "lamina/functions/initializers.hpp"
 #include "lamina/nn/layer.hpp"
+#include "lamina/nn/unit_variance.hpp"
 
 namespace lamina {
 namespace {
@@ -46,6 +48,7 @@ std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& 
   m.graph_.output = build_all(m.layers_, builder, Value{});
   require(!m.graph_.parameters.tensors.empty(), "Model: no layer has parameters; add a lm.Dense");
   m.freeze(fields.at("layers"), write_layers(m.layers_));
+  m.awaits_data_ = m.has_data_driven() && !fields.flag("initialized", false);
   if (auto* f = dynamic_cast<ModelOf<float>*>(model.get()))
     f->initialize();
   else
@@ -87,10 +90,18 @@ void Model::note_trainable(Json& layers) const {
 Json Model::spec() const {
   Json layers = write_layers(layers_);
   note_trainable(layers);
-  return {{"name", name_},
-          {"dtype", dtype() == DataType::float32 ? "float32" : "float64"},
-          {"seed", seed_},
-          {"layers", layers}};
+  Json out = {{"name", name_},
+              {"dtype", dtype() == DataType::float32 ? "float32" : "float64"},
+              {"seed", seed_},
+              {"layers", layers}};
+  if (has_data_driven()) out["initialized"] = !awaits_data_;
+  return out;
+}
+
+bool Model::has_data_driven() const {
+  const auto& all = graph_.parameters.tensors;
+  return std::any_of(all.begin(), all.end(),
+                     [](const Tensor& t) { return data_rows(t.initializer) > 0; });
 }
 
 std::vector<LayerSummary> Model::summary() const {
@@ -352,6 +363,28 @@ void ModelOf<T>::backward(const void* gradient, void* input_gradient) {
   const Rows<T>& dx = space.gradients(0, graph_.ports[0].value);
   require(dx.data != nullptr, "backward: the first input has no gradient (integer codes)");
   std::copy_n(dx.row(0), forward_rows_ * dx.width, static_cast<T*>(input_gradient));
+}
+
+template <class T>
+Buffer<T> ModelOf<T>::initialized_from(const Batch& rows, int threads) const {
+  Buffer<T> out(parameters_.size());
+  out.copy_from(parameters_);
+  scale_to_unit_variance(graph_, rows, seed_, threads, out.data());
+  return out;
+}
+
+template <class T>
+void ModelOf<T>::initialize_from(const std::vector<ArrayView>& inputs, int num_threads) {
+  const Index n = check_inputs(inputs);
+  require(n > 0, "initialize: expected at least one row, got none");
+  require(wants_data(graph_.parameters),
+          "initialize: no trainable kernel has an initializer that wants data, as in "
+          "lm.Dense(64, kernel_initializer='unit_variance')");
+  const Guard guard(*this);
+  const Buffer<T> start = initialized_from(Batch{{nullptr, 0, n}, &inputs},
+                                           worthwhile_threads(num_threads, n, flops_per_row()));
+  std::copy_n(start.data(), start.size(), parameters_.data());
+  awaits_data_ = false;
 }
 
 template class ModelOf<float>;

@@ -58,6 +58,12 @@ class Model {
   virtual Index forward_rows() const = 0;
   virtual void backward(const void* gradient, void* input_gradient) = 0;
 
+  // Kernels with a data-driven initialiser (nn/unit_variance.hpp) are still at their start. The
+  // first fit changes that, or initialize_from() by hand, which raises where there are none.
+  bool awaits_data() const { return awaits_data_; }
+  void set_awaits_data(bool awaits) { awaits_data_ = awaits; }
+  virtual void initialize_from(const std::vector<ArrayView>& inputs, int num_threads) = 0;
+
   // Of all the layer's parameters; a layer without any is left alone.
   void set_trainable(const std::string& layer, bool trainable);
   unsigned version() const { return version_; }  // raised when the set of trainable tensors changes
@@ -78,6 +84,7 @@ class Model {
  protected:
   void freeze(const Json& given, const Json& built);
   void note_trainable(Json& layers) const;
+  bool has_data_driven() const;
 
   Graph graph_;
   Layers layers_;
@@ -85,7 +92,7 @@ class Model {
   std::string name_;
   unsigned version_ = 0;
   bool has_gradients_ = false;
-  std::atomic<bool> busy_{false};
+  std::atomic<bool> busy_{false}, awaits_data_{false};
 };
 
 template <class T>
@@ -104,6 +111,10 @@ class ModelOf final : public Model {
   void forward(const std::vector<ArrayView>& inputs, bool training, void* out) override;
   Index forward_rows() const override { return forward_rows_; }
   void backward(const void* gradient, void* input_gradient) override;
+
+  void initialize_from(const std::vector<ArrayView>& inputs, int num_threads) override;
+  // A copy of the weights in which kernels that wait for data have been scaled by these rows.
+  Buffer<T> initialized_from(const Batch& rows, int threads) const;
 
   // While a fit runs, others read a copy of the last completed epoch's weights. publish() makes it
   // (in `held`'s memory unless somebody still reads that) and waits until nobody reads the live

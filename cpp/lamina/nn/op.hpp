@@ -48,6 +48,7 @@ struct Context {
   ProductScratch<T>* scratch = nullptr;
   Index rows = 0;         // real rows in the batch
   Index padded_rows = 0;  // rounded up to kRowStep; the padding's inputs are rows of zeros
+  const double* row_share = nullptr;  // of the loss, by batch row; null: all alike
   bool training = false;
   std::uint64_t seed = 0, step = 0;
   const double* scheduled = nullptr;  // by op index: what OpBase::scheduled() says for this step
@@ -59,6 +60,7 @@ struct OpFlags {
   bool needs_output = false;
   bool keeps_gradient = false;  // parameter_gradient reads what keep_gradient has kept
   bool in_place = false;        // output may overwrite the input
+  bool identity = false;        // and then leaves it as it is
   bool training_only = false;   // the identity in inference: the plan leaves it out
 };
 
@@ -110,6 +112,11 @@ class Op : public OpBase {
   virtual void forward_finish(const Ctx&) const {}
   virtual void backward_sums(const Ctx&, Range) const {}
   virtual void backward_finish(const Ctx&) const {}
+  // What the op adds to the loss of the last forward pass, its rows weighted.
+  virtual double penalty_sum(const Ctx&, const double* weights) const {
+    (void)weights;
+    return 0;
+  }
   // After a completed step: running statistics move.
   virtual void update_statistics(const Ctx&) const {}
 

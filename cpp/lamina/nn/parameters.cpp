@@ -43,8 +43,8 @@ template <class T>
 void initialize_parameters(const ParameterTable& table, std::uint64_t seed, T* out) {
   for (std::size_t i = 0; i < table.tensors.size(); ++i) {
     const Tensor& t = table.tensors[i];
-    initialize(t.initializer, seed, static_cast<std::uint32_t>(i), t.fan_in, t.fan_out, t.size,
-               out + t.offset);
+    const Fans fans{static_cast<double>(t.fan_in), static_cast<double>(t.fan_out)};
+    initialize(t.initializer, seed, static_cast<std::uint32_t>(i), t.shape, fans, out + t.offset);
   }
 }
 

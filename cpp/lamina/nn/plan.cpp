@@ -15,15 +15,21 @@ std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
-int output_activation(const Graph& graph) {
-  if (graph.ops.empty()) return -1;
-  const OpBase& last = *graph.ops.back();
+int output_activation(const Graph& graph, bool behind_penalty) {
+  auto op = graph.ops.rbegin();
+  int output = graph.output.id;
+  while (behind_penalty && op != graph.ops.rend() && (*op)->flags.identity &&
+         (*op)->output.id == output)
+    output = (*op++)->inputs[0].id;
+  if (op == graph.ops.rend()) return -1;
+  const OpBase& last = **op;
   const bool is_activation = dynamic_cast<const ActivationOp<float>*>(&last) != nullptr ||
                              dynamic_cast<const ActivationOp<double>*>(&last) != nullptr;
-  if (!is_activation || last.output.id != graph.output.id) return -1;
-  for (std::size_t i = 0; i + 1 < graph.ops.size(); ++i)
-    for (const Value& x : graph.ops[i]->inputs)
-      if (x.id == last.inputs[0].id) return -1;  // somebody else reads the logits
+  if (!is_activation || last.output.id != output) return -1;
+  for (const auto& other : graph.ops)
+    for (const Value& x : other->inputs)
+      if (x.id == last.inputs[0].id && other->index != last.index)
+        return -1;  // somebody else reads the logits
   return last.index;
 }
 
@@ -46,7 +52,7 @@ void Plan::choose_ops() {
   std::iota(alias_.begin(), alias_.end(), 0);
   if (options.fuse_output) fused_op = output_activation(graph);
   for (const auto& op : graph.ops) {
-    const bool identity = op->flags.training_only && !options.training;
+    const bool identity = op->flags.training_only && !(options.training && options.noise);
     if (identity || op->index == fused_op) {
       alias_[at(op->output.id)] = resolve(op->inputs[0].id);
     } else {
@@ -204,7 +210,8 @@ void Plan::assign_memory() {
     if (!o.flags.in_place) continue;
     const int x = resolve(o.inputs[0].id);
     const int maker = producer[at(x)];
-    if (consumers[at(x)] != 1 || maker < 0 || op(maker).flags.needs_output) continue;
+    if (consumers[at(x)] != 1 || maker < 0) continue;
+    if (op(maker).flags.needs_output && !o.flags.identity) continue;
     group[at(o.output.id)] = group[at(x)];
     if (wants_gradient_[at(x)]) group[at(gradient(x))] = group[at(gradient(o.output.id))];
   }

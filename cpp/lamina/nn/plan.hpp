@@ -49,7 +49,8 @@ struct Tile {
 struct PlanOptions {
   bool backward = false;         // keep what backward and the parameters phase need
   bool input_gradients = false;  // down to the numeric ports
-  bool training = false;         // dropout on
+  bool training = false;         // as in a step: batch statistics, dropout
+  bool noise = true;             // false: without what only training does, such as dropout
   bool fuse_output = false;      // the loss takes the output activation's input
   bool loss_is_stage = false;    // the loss runs outside the rows phase (Python)
   bool loss = false;             // there is a loss action between forward and backward
@@ -91,7 +92,8 @@ class Plan {
   std::vector<bool> wants_gradient_;  // by value id
 };
 
-// The place of the op that computes the output activation, or -1.
-int output_activation(const Graph& graph);
+// The place of the op that computes the output activation, if a loss can take its input instead;
+// -1: none. `behind_penalty`: also one whose output a penalty still reads.
+int output_activation(const Graph& graph, bool behind_penalty = false);
 
 }  // namespace lamina

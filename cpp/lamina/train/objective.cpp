@@ -9,7 +9,7 @@ namespace lamina {
 namespace {
 
 const Choice* output_choice(const Model& model) {
-  const int i = output_activation(model.graph());
+  const int i = output_activation(model.graph(), true);
   if (i < 0) return nullptr;
   const OpBase* op = model.graph().ops[static_cast<std::size_t>(i)].get();
   if (const auto* f = dynamic_cast<const ActivationOp<float>*>(op)) return &f->choice;
@@ -84,7 +84,8 @@ Objective read_objective(const Model& model, const Json& loss, const Json& metri
   if (!loss.is_null()) {
     o.loss = read_choice("loss", Losses::infos(), loss);
     check_output(model, o);
-    o.fused = output == loss_kernel<float>(o.loss.index).fused_activation;
+    o.fused = output == loss_kernel<float>(o.loss.index).fused_activation &&
+              output_activation(model.graph()) >= 0;
     o.logits = o.fused || from_logits(o);
     const bool bce = o.loss_name() == "binary_crossentropy";
     o.binary = bce || o.outputs == 1;
@@ -102,6 +103,7 @@ void Sums::add(const Sums& other) {
   values.resize(other.values.size(), 0);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] += other.values[i];
   weight += other.weight;
+  activity += other.activity;
 }
 
 std::vector<double> Sums::means(const Objective& objective) const {

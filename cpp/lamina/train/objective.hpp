@@ -56,6 +56,7 @@ void check_data(const Model& model, const Objective& objective, Data& data, bool
 struct Sums {
   std::vector<double> values;
   double weight = 0;
+  double activity = 0;  // of weight * penalties on activities
   void add(const Sums& other);
   // The averages, with each metric's last step (rmse: the root).
   std::vector<double> means(const Objective& objective) const;

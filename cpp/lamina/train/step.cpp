@@ -48,6 +48,7 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
   const Index capacity = round_up(batch_size, kRowStep);
   weight_.allocate(capacity);
   scale_.allocate(capacity);
+  for (int t = 0; t < threads; ++t) space_.context(t).row_share = scale_.data();
   Index largest = 0;
   for (const Tile& tile : plan_.tiles) largest = std::max(largest, tile.size);
   for (int t = 0; t < threads; ++t) tile_.emplace_back(largest);
@@ -166,6 +167,9 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   bad_row_ = space_.bad_row();
   if (bad_row_ >= 0) return StepResult::bad_row;
   loss_.reduce(batch.rows, weight_.data(), sums_);
+  sums_.activity = 0;
+  for (const auto& op : model_.graph().ops)
+    sums_.activity += static_cast<const Op<T>&>(*op).penalty_sum(space_.context(0), weight_.data());
   if (!std::isfinite(sums_.values[0])) return StepResult::bad_loss;
 
   const auto gradient = [&](int thread, const Tile& tile, T* out) {

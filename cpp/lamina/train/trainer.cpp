@@ -88,7 +88,18 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   if (!resumed && length_comes_from_fit())
     plan_schedules(std::max<std::uint64_t>(1, steps / optimizer->settings.accumulation),
                    options.epochs);
-  snapshot();         // the weights as found: what a divergence in the first epoch goes back to
+  const int threads = options.scheduling.exact_threads
+                          ? thread_count(options.num_threads)
+                          : training_threads(net_, options.num_threads, batch);
+  Buffer<T> start;  // of the first fit, by data; it becomes the model's if nothing below fails
+  if (net_.awaits_data())
+    start = net_.initialized_from(
+        {{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs}, threads);
+  // What a divergence in the first epoch goes back to.
+  if (start.empty())
+    snapshot();
+  else
+    net_.publish(start.data(), snapshot_);
   struct Unpublish {  // if the rest fails, nobody would end the fit
     ModelOf<T>* net;
     ~Unpublish() {
@@ -104,11 +115,9 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
       std::copy_n(raw_.data(), raw_.size(), net_.weights());
     raw_ = {};
   }
-  optimizer->prepare(net_.graph().parameters, net_.weights(), layout_of(net_));
-  optimizer->follow(net_.graph().parameters, net_.weights());
-  const int threads = options.scheduling.exact_threads
-                          ? thread_count(options.num_threads)
-                          : training_threads(net_, options.num_threads, batch);
+  const T* first = start.empty() ? net_.weights() : start.data();
+  optimizer->prepare(net_.graph().parameters, first, layout_of(net_));
+  optimizer->follow(net_.graph().parameters, first);
   if (!runner_ || runner_version_ != net_.version() || runner_batch_ != batch ||
       runner_threads_ != threads || runner_scheduling_ != options.scheduling) {
     runner_ = std::make_unique<StepRunner<T>>(net_, objective_, batch, threads, options.scheduling);
@@ -123,6 +132,8 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   state.data_signature = mark;
   order_epoch_ = ~0ull;
   optimizer->in_fit = true;
+  std::copy_n(start.data(), start.size(), net_.weights());
+  net_.set_awaits_data(false);
   guard_ = std::move(guard);
   unless_begun.net = nullptr;
 }
@@ -226,7 +237,8 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
     }
   }
   result.means = state.open.means(objective_);
-  result.penalty = penalty();
+  result.penalty =
+      penalty() + (state.open.weight > 0 ? state.open.activity / state.open.weight : 0);
   state.cursor = 0;
   state.open = {};
   optimizer->epoch = ++state.epoch;

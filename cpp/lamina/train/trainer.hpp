@@ -36,7 +36,7 @@ struct EpochResult {
   EpochEnd end = EpochEnd::complete;
   std::string reason;         // of a divergence
   std::vector<double> means;  // by Objective::names()
-  double penalty = 0;         // L1 and L2 of the weights at the end
+  double penalty = 0;         // L1 and L2 of the weights at the end, mean of those on activities
 };
 
 class Trainer {

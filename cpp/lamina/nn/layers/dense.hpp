@@ -3,6 +3,7 @@
 
 #include "lamina/functions/initializers.hpp"
 #include "lamina/nn/layers/activation.hpp"
+#include "lamina/nn/layers/activity_regularization.hpp"
 #include "lamina/nn/ops/product_op.hpp"
 
 namespace lamina {
@@ -17,6 +18,7 @@ class Dense : public Layer {
                             {"bias_initializer", "zeros"},
                             {"kernel_regularizer", nullptr},
                             {"bias_regularizer", nullptr},
+                            {"activity_regularizer", nullptr},
                             {"kernel_constraint", nullptr},
                             {"bias_constraint", nullptr}});
   }
@@ -29,6 +31,7 @@ class Dense : public Layer {
     bias_initializer_ = read_initializer(json.at("bias_initializer"));
     kernel_penalty_ = read_penalty(json.at("kernel_regularizer"));
     bias_penalty_ = read_penalty(json.at("bias_regularizer"));
+    activity_penalty_ = read_penalty(json.at("activity_regularizer"));
     kernel_constraint_ = read_constraint(json.at("kernel_constraint"));
     bias_constraint_ = read_constraint(json.at("bias_constraint"));
   }
@@ -59,7 +62,7 @@ class Dense : public Layer {
     }
     const Value y =
         builder.op<ProductOp>({x}, units_, kernel, builder.tensor_at(kernel), bias, bias_offset);
-    return build_activation(builder, activation_, y);
+    return build_activity(builder, activity_penalty_, build_activation(builder, activation_, y));
   }
 
   Json config() const override {
@@ -70,6 +73,7 @@ class Dense : public Layer {
             {"bias_initializer", write_choice(Initializers::infos(), bias_initializer_)},
             {"kernel_regularizer", write_penalty(kernel_penalty_)},
             {"bias_regularizer", write_penalty(bias_penalty_)},
+            {"activity_regularizer", write_penalty(activity_penalty_)},
             {"kernel_constraint", write_constraint(kernel_constraint_)},
             {"bias_constraint", write_constraint(bias_constraint_)}};
   }
@@ -83,7 +87,7 @@ class Dense : public Layer {
 
   Index units_;
   Choice activation_, kernel_initializer_, bias_initializer_;
-  Penalty kernel_penalty_, bias_penalty_;
+  Penalty kernel_penalty_, bias_penalty_, activity_penalty_;
   Constraint kernel_constraint_, bias_constraint_;
   bool use_bias_;
 };
