@@ -87,6 +87,7 @@ OTHER = {
     "anneal_strategy": "linear",
     "bias_constraint": "non_neg",
     "activity_regularizer": regularizers.L1(0.25),
+    "alpha": 0.5,
     "bias_initializer": initializers.Constant(1.5),
     "bias_regularizer": "l2",
     "boundaries": (3, 8),
@@ -101,6 +102,7 @@ OTHER = {
     "kernel_regularizer": regularizers.L1L2(l1=0.25, proximal=False),
     "kind": "codes",
     "layers": [lm.Dense(7)],
+    "levels": [0.1, 0.9],
     "merge": "add",
     "milestones": (3,),
     "mode": "max",
@@ -114,6 +116,7 @@ OTHER = {
     "total_steps": 100,
     "unit": "epoch",
     "values": (0.5, schedules.Step(0.25, step_size=2), 0.125),
+    "variance": "softplus",
 }
 
 

@@ -1,6 +1,6 @@
-"""Losses and optimizers beside PyTorch's, in float64, to 1e-11 of scale.
+"""Optimizers beside PyTorch's, in float64, to 1e-11 of scale.
 
-Activations and schedules have files of their own.
+Activations, losses and schedules have files of their own.
 """
 
 import numpy as np
@@ -35,91 +35,6 @@ def assert_near(got, expected, scale=None):
     assert np.abs(got - expected).max() <= BAR * (scale or np.abs(expected).max())
 
 
-# ---- losses -------------------------------------------------------------------------------------
-
-
-def soft(y, smoothing):
-    return y * (1 - smoothing) + smoothing / y.shape[1]
-
-
-LOSSES = {
-    "MeanSquaredError": {"": ({}, lambda y, p: ((p - y) ** 2).mean(dim=1))},
-    "MeanAbsoluteError": {"": ({}, lambda y, p: (p - y).abs().mean(dim=1))},
-    "BinaryCrossentropy": {
-        "": ({}, lambda y, p: functional.binary_cross_entropy(p, y, reduction="none").mean(dim=1)),
-        "logits": (
-            {"from_logits": True},
-            lambda y, p: functional.binary_cross_entropy_with_logits(p, y, reduction="none").mean(
-                dim=1
-            ),
-        ),
-    },
-    "CategoricalCrossentropy": {
-        "": ({}, lambda y, p: -(y * p.log()).sum(dim=1)),
-        "logits": (
-            {"from_logits": True},
-            lambda y, p: functional.cross_entropy(p, y, reduction="none"),
-        ),
-        "smooth": (
-            {"from_logits": True, "label_smoothing": 0.1},
-            lambda y, p: functional.cross_entropy(p, y, reduction="none", label_smoothing=0.1),
-        ),
-        "smooth probabilities": (
-            {"label_smoothing": 0.1},
-            lambda y, p: -(soft(y, 0.1) * p.log()).sum(dim=1),
-        ),
-    },
-}
-
-
-def test_every_loss_is_compared():
-    assert set(names("losses")) == set(LOSSES)
-
-
-@pytest.mark.parametrize(
-    ("name", "form"), [(n, f) for n in names("losses") for f in LOSSES.get(n, [])]
-)
-def test_loss(name, form):
-    options, theirs = LOSSES[name][form]
-    rng = np.random.default_rng(1)
-    p = rng.normal(scale=3, size=(40, 5))
-    y = rng.normal(size=(40, 5))
-    if name == "BinaryCrossentropy":
-        y = rng.integers(0, 2, size=(40, 5)).astype(float)
-    if name == "CategoricalCrossentropy":
-        y = np.eye(5)[rng.integers(0, 5, size=40)]
-    if name.endswith("Crossentropy") and not options.get("from_logits"):
-        p = rng.uniform(0.05, 0.95, size=(40, 5))
-        if name.startswith("Categorical"):
-            p /= p.sum(axis=1, keepdims=True)
-    weight = rng.uniform(0.5, 2, size=40)
-    theirs_p = tensor(p)
-    values = theirs(torch.tensor(y), theirs_p)
-    mean = (torch.tensor(weight) * values).sum() / weight.sum()
-    mean.backward()
-    loss = getattr(lm.losses, name)(**options)
-    assert_near(loss.values(y, p), values)
-    assert_near(loss(y, p, sample_weight=weight), mean)
-    assert_near(loss.gradient(y, p, sample_weight=weight), theirs_p.grad)
-    if name == "CategoricalCrossentropy":
-        assert_near(loss.values(y.argmax(axis=1), p), values)
-
-
-@pytest.mark.parametrize("scale", [1e-3, 30.0, 700.0])
-def test_crossentropy_from_extreme_logits(scale):
-    z = np.random.default_rng(2).normal(scale=scale, size=(30, 4))
-    y = np.eye(4)[np.arange(30) % 4]
-    for ours, theirs in (
-        (lm.losses.BinaryCrossentropy, LOSSES["BinaryCrossentropy"]["logits"][1]),
-        (lm.losses.CategoricalCrossentropy, LOSSES["CategoricalCrossentropy"]["logits"][1]),
-    ):
-        theirs_z = tensor(z)
-        values = theirs(torch.tensor(y), theirs_z)
-        values.mean().backward()
-        assert_near(ours(from_logits=True).values(y, z), values)
-        assert_near(ours(from_logits=True).gradient(y, z), theirs_z.grad)
-
-
 # ---- optimizers ---------------------------------------------------------------------------------
 
 OPTIMIZERS = {
@@ -147,7 +62,7 @@ SETTINGS = {
 
 
 def optimizer_cases():
-    for name in names("optimizers"):
+    for name in OPTIMIZERS:
         yield name, {}, OPTIMIZERS[name][1]
         for ours, theirs in SETTINGS[name]:
             yield name, ours, theirs

@@ -80,31 +80,44 @@ struct LossCall {
     require(p.ndim() == 1 || p.ndim() == 2, "y_pred: expected a 1-D or 2-D array, got ", p.ndim(),
             " dimensions");
     const Index rows = p.shape(0), n = p.ndim() == 2 ? p.shape(1) : 1;
-    const LossKernel<T>& kernel = loss_kernel<T>(choice.index);
-    const bool labels =
-        kernel.row_wise && (y_true.ndim() == 1 || (y_true.ndim() == 2 && y_true.shape(1) == 1));
-    require(!kernel.row_wise || n > 1,
-            "y_pred: expected (n, classes) with at least 2 classes, got ", n);
-    require(y_true.ndim() >= 1 && y_true.shape(0) == rows && (labels || y_true.size() == p.size()),
+    const LossTraits traits = loss_traits(choice);
+    const Index targets = check_outputs(choice, n);
+    const bool labels = traits.targets == Targets::labels &&
+                        (y_true.ndim() == 1 || (y_true.ndim() == 2 && y_true.shape(1) == 1));
+    require(y_true.ndim() >= 1 && y_true.shape(0) == rows &&
+                (labels || y_true.size() == rows * targets),
             "y_true has shape ", py::str(y_true.attr("shape")).cast<std::string>(), ", y_pred ",
-            py::str(p.attr("shape")).cast<std::string>());
-    Buffer<T> scratch(rows * n);
-    Target<T> target;
+            py::str(p.attr("shape")).cast<std::string>(),
+            targets == n ? "" : concat(": expected ", targets, " targets a row"));
     const Dense<T> dense(y_true);
     std::vector<std::int32_t> codes;
+    Target<T> target{dense.data(), nullptr};
     if (labels) {
-      for (Index r = 0; r < rows; ++r) {
-        const T label = dense.data()[r];
-        require(label >= 0 && label < T(n) && label == static_cast<T>(static_cast<Index>(label)),
-                "y_true: label ", label, " in row ", r, " is not a whole number in 0 ... ", n - 1);
-        codes.push_back(static_cast<std::int32_t>(label));
-      }
-      target.labels = codes.data();
-    } else {
-      target.values = dense.data();
+      codes = class_numbers(dense, rows, n);
+      target = {nullptr, codes.data()};
+    } else if (traits.targets == Targets::numbers) {
+      const Dense<double> exact(y_true);
+      for (Index r = 0; r < rows; ++r)
+        check_targets("y_true", choice, traits, r, targets, exact.data() + r * targets);
     }
-    kernel.run(choice.parameters.data(), false, rows, n, p.data(), target, scale, values, gradient,
-               scratch.data());
+    Buffer<std::byte> scratch(static_cast<Index>(loss_scratch<T>(rows, n)));
+    loss_kernel<T>(choice.index)(choice.parameters.data(), false, rows, n, p.data(), target, scale,
+                                 values, gradient, scratch.data());
+  }
+
+ private:
+  template <class T>
+  static std::vector<std::int32_t> class_numbers(const Dense<T>& labels, Index rows,
+                                                 Index classes) {
+    std::vector<std::int32_t> out;
+    for (Index r = 0; r < rows; ++r) {
+      const T label = labels.data()[r];
+      require(
+          label >= 0 && label < T(classes) && label == static_cast<T>(static_cast<Index>(label)),
+          "y_true: label ", label, " in row ", r, " is not a whole number in 0 ... ", classes - 1);
+      out.push_back(static_cast<std::int32_t>(label));
+    }
+    return out;
   }
 };
 

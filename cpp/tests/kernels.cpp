@@ -118,56 +118,96 @@ void check_activations() {
   }
 }
 
-template <class T>
-void check_losses() {
-  std::vector<double> scale;
-  for (Index r = 0; r < kManyRows; ++r) scale.push_back(0.3 + 0.1 * static_cast<double>(r));
-  for (int i = 0; i < Losses::size; ++i) {
-    const auto& kernel = loss_kernel<T>(i);
-    Choice loss = default_choice(Losses::infos(), i);
-    const char* name = Losses::infos()[static_cast<std::size_t>(i)].name;
-    for (const bool fused : {false, true}) {
-      if (!kernel.row_wise) {
-        check_shifts<T>(name, [&](Index n, const T* p, const T* y, T* gradient) {
-          std::vector<double> values(static_cast<std::size_t>(n));
-          std::vector<T> scratch(static_cast<std::size_t>(n));
-          kernel.run(loss.parameters.data(), fused, n, 1, p, {y, nullptr}, nullptr, values.data(),
-                     gradient, scratch.data());
-        });
-      }
-      for (const bool labels : {false, true}) {
-        if (labels && !kernel.row_wise) continue;
-        for (const double smoothing : {0.0, 0.1}) {
-          if (loss.parameters.size() > 1) loss.parameters[1] = smoothing;
-          // One row has the label and the factor of its place among many.
-          const auto run = [&](Index rows, Index at, Index n, const T* p, const T* y,
-                               double* values, T* gradient) {
-            std::vector<T> scratch(static_cast<std::size_t>(rows * n));
-            std::vector<std::int32_t> codes;
-            for (Index r = 0; r < kManyRows; ++r)
-              codes.push_back(static_cast<std::int32_t>((r * 5 + 1) % n));
-            const Index first = rows == 1 ? at : 0;
-            const Target<T> target =
-                labels ? Target<T>{nullptr, codes.data() + first} : Target<T>{y, nullptr};
-            kernel.run(loss.parameters.data(), fused, rows, n, p, target, scale.data() + first,
-                       values, gradient, scratch.data());
-          };
-          check_rows<T>(name,
-                        [&](Index rows, Index at, Index n, const T* p, const T* y, T* gradient) {
-                          std::vector<double> values(static_cast<std::size_t>(rows));
-                          run(rows, at, n, p, y, values.data(), gradient);
-                        });
-          check_rows<T>(name, [&](Index rows, Index at, Index n, const T* p, const T* y, T* out) {
-            std::vector<double> values(static_cast<std::size_t>(rows));
-            std::vector<T> gradient(static_cast<std::size_t>(rows * n));
-            run(rows, at, n, p, y, values.data(), gradient.data());
-            for (Index k = 0; k < rows * n; ++k)
-              out[k] = T(values[static_cast<std::size_t>(k / n)]);
-          });
-        }
-      }
+// The forms of a loss that differ in their code: each flag set and each word chosen.
+std::vector<Choice> forms(int i) {
+  const Info& info = Losses::infos()[static_cast<std::size_t>(i)];
+  std::vector<Choice> out = {default_choice(Losses::infos(), i)};
+  for (std::size_t k = 0; k < info.parameters.size(); ++k) {
+    const Parameter& p = info.parameters[k];
+    Choice other = out[0];
+    if (p.kind == ParameterKind::list)
+      set_list(other, k, {0.1, 0.5, 0.9});
+    else if (p.kind == ParameterKind::number)
+      other.parameters[k] = p.maximum <= 1 ? 0.1 : std::clamp(2.0, p.minimum, p.maximum);
+    else if (p.kind == ParameterKind::optional)
+      other.parameters[k] = 0.3;
+    const int count = p.kind == ParameterKind::choice ? static_cast<int>(words(p).size()) : 2;
+    for (int word = 1; word < count; ++word) {
+      if (p.kind == ParameterKind::choice || p.kind == ParameterKind::flag)
+        other.parameters[k] = word;
+      out.push_back(other);
     }
   }
+  return out;
+}
+
+template <class T>
+void check_loss(const Choice& loss, bool fused, bool labels) {
+  const LossTraits traits = loss_traits(loss);
+  const Index per = traits.outputs_per_target;
+  const char* name = Losses::infos()[static_cast<std::size_t>(loss.index)].name;
+  std::vector<double> scale;
+  for (Index r = 0; r < kManyRows; ++r) scale.push_back(0.3 + 0.1 * static_cast<double>(r));
+  // One row has the label and the factor of its place among many. The arrays hold `per` outputs
+  // for each of n targets.
+  const auto run = [&](Index rows, Index at, Index n, const T* p, const T* y, double* values,
+                       T* gradient) {
+    Buffer<std::byte> scratch(static_cast<Index>(loss_scratch<T>(rows, n * per)));
+    std::vector<std::int32_t> codes;
+    for (Index r = 0; r < kManyRows; ++r)
+      codes.push_back(static_cast<std::int32_t>((r * 5 + 1) % n));
+    const Index first = rows == 1 ? at : 0;
+    const Target<T> target =
+        labels ? Target<T>{nullptr, codes.data() + first} : Target<T>{y, nullptr};
+    loss_kernel<T>(loss.index)(loss.parameters.data(), fused, rows, n * per, p, target,
+                               scale.data() + first, values, gradient, scratch.data());
+  };
+  // Predictions and gradients are as wide as targets here: wider ones are made from them.
+  const auto widened = [&](Index rows, Index at, Index n, const T* p, const T* y, double* values,
+                           std::vector<T>& gradient) {
+    std::vector<T> all(static_cast<std::size_t>(rows * n * per));
+    for (Index r = 0; r < rows; ++r)
+      for (Index k = 0; k < n * per; ++k)
+        all[static_cast<std::size_t>(r * n * per + k)] = p[r * n + k % n] + T(k / n);
+    gradient.resize(all.size());
+    run(rows, at, n, all.data(), y, values, gradient.data());
+  };
+  check_rows<T>(name, [&](Index rows, Index at, Index n, const T* p, const T* y, T* out) {
+    std::vector<double> values(static_cast<std::size_t>(rows));
+    if (per == 1) return run(rows, at, n, p, y, values.data(), out);
+    std::vector<T> gradient;
+    widened(rows, at, n, p, y, values.data(), gradient);
+    for (Index k = 0; k < rows * n; ++k) {
+      out[k] = T(0);
+      for (Index i = 0; i < per; ++i)
+        out[k] += gradient[static_cast<std::size_t>(k / n * n * per + i * n + k % n)];
+    }
+  });
+  check_rows<T>(name, [&](Index rows, Index at, Index n, const T* p, const T* y, T* out) {
+    std::vector<double> values(static_cast<std::size_t>(rows));
+    std::vector<T> gradient;
+    widened(rows, at, n, p, y, values.data(), gradient);
+    for (Index k = 0; k < rows * n; ++k) out[k] = T(values[static_cast<std::size_t>(k / n)]);
+  });
+  if (per > 1 || labels || traits.least_outputs > 1) return;
+  check_shifts<T>(name, [&](Index n, const T* p, const T* y, T* gradient) {
+    std::vector<double> values(static_cast<std::size_t>(n));
+    Buffer<std::byte> scratch(static_cast<Index>(loss_scratch<T>(n, 1)));
+    loss_kernel<T>(loss.index)(loss.parameters.data(), fused, n, 1, p, {y, nullptr}, nullptr,
+                               values.data(), gradient, scratch.data());
+  });
+}
+
+template <class T>
+void check_losses() {
+  for (int i = 0; i < Losses::size; ++i)
+    for (const Choice& loss : forms(i))
+      for (const bool fused : {false, true}) {
+        const LossTraits traits = loss_traits(loss);
+        if (traits.outputs > 0) continue;  // a list an output: not of any length
+        check_loss<T>(loss, fused, false);
+        if (traits.targets == Targets::labels) check_loss<T>(loss, fused, true);
+      }
 }
 
 // Dropout keeps what the generator says element by element, wherever the rows lie.

@@ -143,7 +143,7 @@ class Trainer:
             Read where it lies, never copied: any numeric dtype, layout and byte order, memmaps
             larger than memory.
         y : array_like, shape (n,) or (n, outputs)
-            Numbers, or class numbers 0 … N-1 for categorical cross-entropy.
+            Numbers, or class numbers 0 … N-1 for losses over classes.
         epochs : int, default 20
             How many further passes over the data, at least 1.
         batch_size : int, default 128

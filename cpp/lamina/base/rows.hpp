@@ -212,6 +212,49 @@ class OneRow {
   Index n_;
 };
 
+// One row in double, in little code: every register masked, one loop. For what is rarely run; the
+// sums are OneRow's.
+class CompactRow {
+ public:
+  class Place {
+   public:
+    Place(Index j, Index n) : j_(j), part_(std::min(Vec<double>::size, n - j)) {}
+    Vec<double> load(const double* row) const { return part_.load(row + j_); }
+    void store(Vec<double> v, double* row) const { part_.store(v, row + j_); }
+    Vec<double> keep(Vec<double> v, Vec<double> rest) const { return part_.keep(v, rest); }
+    Index lane() const { return j_ % kLanes; }
+
+   private:
+    Index j_;
+    Front<double> part_;
+  };
+
+  explicit CompactRow(Index columns) : n_(columns) {}
+
+  template <class F>
+  void each(F&& f) const {
+    for (Index j = 0; j < n_; j += Vec<double>::size) f(Place(j, n_));
+  }
+  template <class F>
+  double sum(F&& f) const {
+    LaneSums sums;
+    each([&](const Place& at) {
+      sums.take(at.keep(f(at), Vec<double>(0.0)), at.lane(),
+                [](Vec<double> v, Vec<double> sum) { return sum + v; });
+    });
+    return sums.total();
+  }
+  Vec<double> largest(const double* row) const {
+    const Vec<double> least(-std::numeric_limits<double>::infinity());
+    Vec<double> top = least;
+    each([&](const Place& at) { top = max(top, at.keep(at.load(row), least)); });
+    return Vec<double>(Eigen::internal::predux_max(top.v));
+  }
+
+ private:
+  Index n_;
+};
+
 // A double for each of a register's length of rows.
 template <class T>
 struct Numbers {

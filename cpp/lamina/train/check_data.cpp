@@ -118,11 +118,10 @@ void check_labels(const Data& data, Index classes) {
   });
 }
 
-void check_range(const ArrayView& y, double low, double high, const char* loss) {
+void check_numbers(const Objective& o, const ArrayView& y) {
+  if (o.custom || (o.traits.low == -kInfinity && o.traits.high == kInfinity)) return;
   for_each_row(y, [&](Index r, const double* row) {
-    for (Index j = 0; j < y.columns; ++j)
-      require(row[j] >= low && row[j] <= high, "y: ", loss, " expects targets between ", low,
-              " and ", high, ", got ", row[j], " in row ", r);
+    check_targets("y", o.loss, o.traits, r, y.columns, row);
   });
 }
 
@@ -147,8 +146,8 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
     require(row >= 0 && row < n, "row ", row, " is not in 0 ... ", n - 1);
   const ArrayView& y = data.target;
   require(y.rows == n, "X has ", n, " rows, y has ", y.rows);
-  data.labels = o.categorical() && y.columns == 1;
-  require(data.labels || y.columns == o.outputs, "y: expected shape ", shape_text({n, o.outputs}),
+  data.labels = o.traits.targets == Targets::labels && y.columns == 1;
+  require(data.labels || y.columns == o.targets, "y: expected shape ", shape_text({n, o.targets}),
           ", got ", shape_text({y.rows, y.columns}));
   if (!data.weights.empty()) {
     require(data.weights.rows == n && data.weights.columns == 1, "sample_weight: expected shape ",
@@ -165,10 +164,10 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
   refuse_bad_rows("y", model.dtype(), y, threads);
   if (data.labels)
     check_labels(data, o.outputs);
-  else if (o.categorical())
+  else if (o.traits.targets == Targets::numbers)
+    check_numbers(o, y);
+  else
     check_distributions(y);
-  else if (o.loss_name() == "binary_crossentropy")
-    check_range(y, 0, 1, "binary_crossentropy");
   if (!check_inputs) return;
   for (const ArrayView& x : data.inputs) {
     if (x.streamed) continue;

@@ -16,44 +16,89 @@ const Choice* output_choice(const Model& model) {
   return &dynamic_cast<const ActivationOp<double>*>(op)->choice;
 }
 
-std::string output_name(const Model& model) {
+// What an output activation makes of any number: found by trying, so that it holds for every one.
+struct OutputKind {
+  std::string name = "linear";
+  bool linear = true;
+  double low = -kInfinity, high = kInfinity;
+  bool distribution = false;  // a row's sum is 1
+};
+
+OutputKind output_kind(const Model& model) {
   const Choice* choice = output_choice(model);
-  return choice ? Activations::infos()[static_cast<std::size_t>(choice->index)].name : "linear";
+  if (!choice) return {};
+  constexpr Index kTries = 161;
+  double x[kTries], y[kTries], sum = 0;
+  for (Index i = 0; i < kTries; ++i) x[i] = static_cast<double>(i - kTries / 2) / 8;
+  activation_kernels<double>(choice->index).forward(choice->parameters.data(), 1, kTries, x, y);
+  for (const double value : y) sum += value;
+  const auto [low, high] = std::minmax_element(y, y + kTries);
+  return {Activations::infos()[static_cast<std::size_t>(choice->index)].name,
+          std::equal(x, x + kTries, y), *low, *high, std::abs(sum - 1) < 1e-9};
 }
 
-// The first parameter of both cross-entropies.
-bool from_logits(const Objective& o) {
-  return !o.custom && !o.loss.parameters.empty() && o.loss.parameters[0] != 0;
-}
-
-void check_output(const Model& model, const Objective& o) {
-  const std::string name = o.loss_name(), output = output_name(model);
-  const Info& info = Losses::infos()[static_cast<std::size_t>(o.loss.index)];
-  if (o.categorical()) {
-    require(
-        o.outputs > 1,
-        "categorical_crossentropy needs one output a class, the model has 1: for two classes end "
-        "the model with "
-        "lm.Dense(1, activation='sigmoid') and use 'binary_crossentropy', or give it 2 outputs");
-    require(
-        output != "sigmoid",
-        "categorical_crossentropy expects a distribution: end the model with activation='softmax' "
-        "(sigmoid goes with 'binary_crossentropy')");
+// What the loss reads, in words; "" if the output may be so.
+const char* refused(Reads reads, const OutputKind& output) {
+  const bool probabilities = output.low >= 0 && output.high <= 1;
+  switch (reads) {
+    case Reads::numbers:
+      return "";
+    case Reads::scores:
+      return output.low < 0 && output.high > 0 ? "" : "scores of either sign";
+    case Reads::nonnegative:
+      return output.low >= 0 ? "" : "predictions of at least 0";
+    case Reads::probabilities:
+      if (!probabilities) return "probabilities";
+      return output.distribution ? "one probability an output" : "";
+    case Reads::distribution:
+      if (!probabilities) return "probabilities";
+      return output.distribution ? "" : "a distribution";
+    case Reads::logits:
+      return output.linear ? "" : "a linear output";
   }
-  if (name == "binary_crossentropy")
-    require(output != "softmax",
-            "binary_crossentropy expects one probability an output: end the model with "
-            "activation='sigmoid' "
-            "(softmax goes with 'categorical_crossentropy')");
-  if (!o.categorical() && name != "binary_crossentropy") return;
-  require(from_logits(o) || (output != "linear" && output != "relu" && output != "leaky_relu" &&
-                             output != "tanh"),
-          name, " expects probabilities: end the model with activation='",
-          loss_kernel<float>(o.loss.index).fused_activation, "' or use ", info.class_name,
-          "(from_logits=True)");
-  require(!from_logits(o) || output == "linear", name,
-          "(from_logits=True) expects a linear output, the model ends with activation='", output,
-          "'");
+  return "";
+}
+
+bool known_activation(const std::string& name) {
+  const std::vector<Info>& all = Activations::infos();
+  return std::any_of(all.begin(), all.end(), [&](const Info& info) { return name == info.name; });
+}
+
+// "Loss(from_logits=True)", or "" if the loss has no such flag.
+std::string from_input(const Info& info) {
+  for (const Parameter& p : info.parameters)
+    if (p.kind == ParameterKind::flag) return concat(info.class_name, "(", p.name, "=True)");
+  return "";
+}
+
+// How to end the model, or what loss to use.
+std::string remedy(const LossTraits& traits, const Info& info, const OutputKind& output) {
+  if (traits.reads == Reads::scores) return "end the model with a linear layer";
+  const std::string flagged = from_input(info);
+  std::string text;
+  if (known_activation(traits.activation))
+    text = concat("end the model with activation='", traits.activation, "'");
+  if (output.linear && !flagged.empty())
+    text += concat(text.empty() ? "" : " or ", "use ", flagged);
+  if (output.low >= 0 && output.high <= 1 && traits.reads == Reads::distribution)
+    text += concat(" (", output.name, " goes with 'binary_crossentropy')");
+  if (output.distribution && traits.reads == Reads::probabilities)
+    text += concat(" (", output.name, " goes with 'categorical_crossentropy')");
+  return text;
+}
+
+void check_output(const Objective& o, const OutputKind& output) {
+  const Info& info = Losses::infos()[static_cast<std::size_t>(o.loss.index)];
+  const LossTraits& t = o.traits;
+  require(t.targets != Targets::labels || o.outputs > 1, info.name,
+          " needs one output a class, the model has 1: for two classes end the model with "
+          "lm.Dense(1, activation='sigmoid') and use 'binary_crossentropy', or give it 2 outputs");
+  const char* wanted = refused(t.reads, output);
+  if (*wanted == 0) return;
+  if (t.reads == Reads::logits)
+    fail(from_input(info), " expects a linear output, the model ends with activation='",
+         output.name, "'");
+  fail(info.name, " expects ", wanted, ": ", remedy(t, info, output));
 }
 
 }  // namespace
@@ -68,30 +113,33 @@ std::string Objective::loss_name() const {
   return custom ? "custom" : Losses::infos()[static_cast<std::size_t>(loss.index)].name;
 }
 
-bool Objective::categorical() const { return loss_name() == "categorical_crossentropy"; }
-
 bool Objective::classes() const {
-  return categorical() || (loss_name() == "binary_crossentropy" && outputs == 1);
+  return traits.targets == Targets::labels || (traits.binary && outputs == 1);
 }
 
 Objective read_objective(const Model& model, const Json& loss, const Json& metrics) {
   Objective o;
   o.outputs = model.graph().output.width;
-  const std::string output = output_name(model);
-  require(!(output == "softmax" && o.outputs == 1),
+  o.targets = o.outputs;
+  const OutputKind output = output_kind(model);
+  require(!(output.distribution && o.outputs == 1),
           "softmax over 1 output is always 1: end the model with "
           "lm.Dense(1, activation='sigmoid') and use 'binary_crossentropy'");
   if (!loss.is_null()) {
     o.loss = read_choice("loss", Losses::infos(), loss);
-    check_output(model, o);
-    o.fused = output == loss_kernel<float>(o.loss.index).fused_activation &&
-              output_activation(model.graph()) >= 0;
-    o.logits = o.fused || from_logits(o);
-    const bool bce = o.loss_name() == "binary_crossentropy";
-    o.binary = bce || o.outputs == 1;
+    o.traits = loss_traits(o.loss);
+    check_output(o, output);
+    o.targets = check_outputs(o.loss, o.outputs);
+    o.fused = output.name == o.traits.activation && output_activation(model.graph()) >= 0;
+    o.logits = o.fused || o.traits.reads == Reads::logits || o.traits.reads == Reads::scores;
+    o.binary = o.traits.binary || o.outputs == 1;
   } else {
-    o.binary = o.outputs == 1 || output == "sigmoid";
+    o.binary = o.outputs == 1 || output.name == "sigmoid";
   }
+  require(metrics.empty() || o.targets == o.outputs, o.loss_name(), " has ", o.outputs,
+          " outputs for ", o.targets,
+          " targets, which a metric cannot compare: measure what "
+          "model.predict returns");
   for (const Json& metric : metrics) {
     require(metric.is_string(), "a metric is a name, got ", metric.dump());
     o.metrics.push_back(find("metric", Metrics::infos(), metric.get<std::string>()));
@@ -120,19 +168,22 @@ ObjectiveRunner<T>::ObjectiveRunner(const Model& model, const Objective& objecti
                                     Index block, int threads)
     : objective_(objective),
       outputs_(objective.outputs),
+      targets_(objective.targets),
       capacity_(round_up(capacity, kRowStep)),
       block_(std::min(round_up(block, kRowStep), capacity_)) {
   if (objective.fused) {
     output_activation_ = *output_choice(model);
   } else if (objective.logits) {
-    const char* name = loss_kernel<T>(objective.loss.index).fused_activation;
-    output_activation_.index = find("activation", Activations::infos(), name);
+    const char* name = objective.traits.activation;  // none: the outputs are as they are
+    if (known_activation(name))
+      output_activation_ =
+          default_choice(Activations::infos(), find("activation", Activations::infos(), name));
   }
   spaces_.resize(static_cast<std::size_t>(threads));
   for (Space& s : spaces_) {
     const Index rows = objective.custom && &s == spaces_.data() ? capacity_ : block_;
-    s.target.allocate(rows * outputs_);
-    s.scratch.allocate(block_ * outputs_);
+    s.target.allocate(rows * targets_);
+    s.scratch.allocate(static_cast<Index>(loss_scratch<T>(block_, outputs_)));
     s.gradient.allocate(block_ * outputs_);
     s.labels.allocate(rows);
     if (objective.logits) s.activated.allocate(block_ * outputs_);
@@ -182,10 +233,10 @@ void ObjectiveRunner<T>::run(int thread, Range rows, const Batch& batch, const D
   const Target<T> target = gather(space, real, batch, data);
   T* d = gradient ? gradient : space.gradient.data();
   if (!objective_.custom)
-    loss_kernel<T>(objective_.loss.index)
-        .run(objective_.loss.parameters.data(), objective_.fused, real.size(), outputs_, prediction,
-             target, scale ? scale + real.begin : nullptr, results_.data() + real.begin, d,
-             space.scratch.data());
+    loss_kernel<T>(objective_.loss.index)(objective_.loss.parameters.data(), objective_.fused,
+                                          real.size(), outputs_, prediction, target,
+                                          scale ? scale + real.begin : nullptr,
+                                          results_.data() + real.begin, d, space.scratch.data());
   if (gradient)
     std::fill_n(gradient + real.size() * outputs_, (rows.end - real.end) * outputs_, T(0));
   measure(space, real, prediction, target);

@@ -17,17 +17,18 @@ using CustomLoss = std::function<void(Index rows, Index n, const void* predictio
 
 struct Objective {
   Choice loss;
+  LossTraits traits;         // of `loss`
   CustomLoss custom;         // used instead of `loss` if set
   bool fused = false;        // the loss reads the output activation's input
   bool logits = false;       // what metrics are given are logits: fused, or the model's own outputs
   std::vector<int> metrics;  // places in Metrics
   bool binary = false;       // accuracy by threshold
   Index outputs = 0;
+  Index targets = 0;  // a row has so many numbers, unless it has a label
 
   std::vector<std::string> names() const;  // "loss", then the metrics
   std::string loss_name() const;           // "custom" for one outside the core
-  bool categorical() const;                // is the loss categorical_crossentropy?
-  bool classes() const;                    // targets are class numbers (or one 0/1 column)
+  bool classes() const;                    // targets are class numbers (or one yes-or-no column)
 };
 
 // Reads loss and metrics for a model; refuses combinations that cannot be meant.
@@ -81,7 +82,8 @@ class ObjectiveRunner {
 
  private:
   struct Space {
-    Buffer<T> target, scratch, gradient, activated;
+    Buffer<T> target, gradient, activated;
+    Buffer<std::byte> scratch;
     Buffer<std::int32_t> labels;
   };
   Target<T> gather(Space& space, Range rows, const Batch& batch, const Data& data);
@@ -89,7 +91,7 @@ class ObjectiveRunner {
   void measure(Space& space, Range rows, const T* prediction, Target<T> target);
 
   const Objective& objective_;
-  Index outputs_, capacity_, block_;
+  Index outputs_, targets_, capacity_, block_;
   Choice output_activation_;
   std::vector<Space> spaces_;
   Buffer<double> results_;  // (1 + metrics, capacity)
