@@ -36,6 +36,7 @@ MODULES = [
     layers,
     _preview,
     losses,
+    metrics,
     optimizers,
     regularizers,
     schedules,
@@ -50,6 +51,10 @@ ABSTRACT = {
     initializers.Initializer,
     layers.Layer,
     losses.Loss,
+    metrics.Metric,
+    metrics.RowMetric,
+    metrics.SetMetric,
+    metrics.UndefinedMetricError,
     optimizers.Optimizer,
     regularizers.Regularizer,
     schedules.Schedule,
@@ -88,6 +93,7 @@ OTHER = {
     "bias_constraint": "non_neg",
     "activity_regularizer": regularizers.L1(0.25),
     "alpha": 0.5,
+    "average": "macro",
     "bias_initializer": initializers.Constant(1.5),
     "bias_regularizer": "l2",
     "boundaries": (3, 8),
@@ -229,12 +235,31 @@ def test_signatures_are_the_cores(kind):
                 assert parameter.default == theirs["default"], (name, parameter.name)
 
 
-def test_every_metric_of_the_core_has_its_function():
-    for entry in core.catalogue()["metrics"]:
-        assert callable(getattr(metrics, entry["name"]))
-        for alias in entry["aliases"]:
-            assert metrics.canonical_key(f"val_{alias}") == f"val_{entry['name']}"
+def test_the_metrics_of_the_core_are_the_row_metrics():
+    entries = {entry["class"]: entry["parameters"] for entry in core.catalogue()["metrics"]}
+    classes = {cls.__name__: cls for cls in CLASSES if issubclass(cls, metrics.RowMetric)}
+    assert classes.keys() == entries.keys()
+    for name, cls in classes.items():
+        ours = inspect.signature(cls).parameters.values()
+        assert [(p.name, p.default) for p in ours] == [
+            (p["name"], p["default"]) for p in entries[name]
+        ]
+
+
+def test_every_metric_is_found_by_all_its_names():
+    for cls in (cls for cls in CLASSES if issubclass(cls, metrics.Metric)):
+        assert getattr(metrics, cls.names()[0]) == cls()
+        for name in (cls.__name__, *cls.names()):
+            assert metrics.find_metric(name) == cls()
+            assert metrics.canonical_key(f"val_{name}") == f"val_{cls().key}"
+        for argument in inspect.signature(cls).parameters:
+            other = cls(**{argument: another(argument, getattr(cls(), argument))})
+            assert metrics.find_metric(other.key) == other
+            assert metrics.canonical_key(other.key) == other.key
     assert metrics.canonical_key("val_loss") == "val_loss"
+    for text in ("f1_mean", "quantile_loss_x", "accuracy_3", "top_k_x"):
+        with pytest.raises(ValueError, match=f"unknown metric '{text}'"):
+            metrics.find_metric(text)
 
 
 def test_every_activation_has_its_ready_made_function():

@@ -397,6 +397,12 @@ def test_plot_with_metrics(pyplot):
         full().plot(metrics="roc_auc")
 
 
+def test_plot_of_a_metric_of_validation_data_alone(pyplot):
+    ax = history_of(loss=[3, 2, 1], val_loss=[3, 3, 2], val_f1=[0.1, 0.2, 0.3]).plot(metrics="f1")
+    assert drawn(ax.figure.axes[1])["validation"] == [0.1, 0.2, 0.3]
+    assert "training" not in drawn(ax.figure.axes[1])
+
+
 def test_plot_into_given_axes(pyplot):
     figure, (left, right) = pyplot.subplots(1, 2)
     assert full().plot(left) is left

@@ -53,6 +53,7 @@ void bind_info(py::module_& m) {
         return resolve(room, parse_json("spec", spec)).dump();
       },
       py::arg("room"), py::arg("spec"));
+  m.def("did_you_mean", &did_you_mean, py::arg("text"), py::arg("candidates"));
   m.def("catalogue", [] {
     Json all = catalogue();
     all["layers"] = layer_catalogue();

@@ -98,17 +98,26 @@ py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& o
   return out;
 }
 
-py::dict evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
-                  const std::optional<py::array>& weights,
-                  const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
-                  std::optional<int> num_threads) {
+// The means by name, and all predictions or None.
+py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
+                   const std::optional<py::array>& weights,
+                   const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
+                   std::optional<int> num_threads, bool predictions) {
   Data d = data(inputs, target, weights, rows);
   std::vector<double> means;
+  py::object out = py::none();
+  void* values = nullptr;
+  if (predictions) {
+    py::array array = empty(trainer.model->dtype(), {d.rows(), trainer.objective().outputs});
+    values = array.mutable_data();
+    out = std::move(array);
+  }
   {
     const py::gil_scoped_release release;
-    means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), check_signals);
+    means =
+        trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), check_signals, values);
   }
-  return named(trainer, means);
+  return py::make_tuple(named(trainer, means), out);
 }
 
 void check(const Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
@@ -137,6 +146,10 @@ void bind_trainer(py::module_& m) {
       .def_property_readonly("names", [](const Trainer& self) { return self.objective().names(); })
       .def_property_readonly("classes",
                              [](const Trainer& self) { return self.objective().classes(); })
+      .def_property_readonly("multilabel",
+                             [](const Trainer& self) {
+                               return self.objective().binary && self.objective().outputs > 1;
+                             })
       .def_property_readonly("seed", [](const Trainer& self) { return self.state.seed; })
       .def_property_readonly("epoch", [](const Trainer& self) { return self.state.epoch; })
       .def_property_readonly("cursor", [](const Trainer& self) { return self.state.cursor; })
@@ -149,7 +162,7 @@ void bind_trainer(py::module_& m) {
       .def("end_fit", &Trainer::end_fit)
       .def("check", &check, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a, "num_threads"_a)
       .def("evaluate", &evaluate, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a,
-           "batch_size"_a, "num_threads"_a)
+           "batch_size"_a, "num_threads"_a, "predictions"_a = false)
       .def("compute_gradients", &compute_gradients, "inputs"_a, "target"_a, "sample_weight"_a,
            "num_threads"_a)
       .def("keep_best", &Trainer::keep_best, "value"_a, "epoch"_a)

@@ -264,7 +264,8 @@ def _written_name(cls: type[Configurable]) -> str:
     if package != _PACKAGE:
         return cls.__qualname__
     short = getattr(sys.modules.get(_PACKAGE), cls.__name__, None) is cls
-    return f"lm.{cls.__name__}" if short else f"lm.{module}.{cls.__name__}"
+    public = module.partition(".")[0]  # lm.metrics.F1, whatever file of lm.metrics it stands in
+    return f"lm.{cls.__name__}" if short else f"lm.{public}.{cls.__name__}"
 
 
 def _literal(value: Any) -> str:

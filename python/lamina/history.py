@@ -33,8 +33,8 @@ class History:
     epoch : list of int
         Numbers of the epochs, from 0, going on over all fits of a Trainer.
     history : dict of list of float
-        The values by key: ``"loss"``, metrics by their full names, ``val_`` before those of the
-        validation data.
+        The values by key: ``"loss"``, metrics by their full names (with arguments, if there are
+        any: ``"f1_macro"``), ``val_`` before those of the validation data.
     stop_reason : str or None
         Why the training ended.
     seed : int or None
@@ -159,7 +159,7 @@ class History:
             Where to draw; two if there are metrics. Default: a new figure.
         metrics : str or sequence of str, optional
             Metrics to draw in a second Axes below, for instance ``"accuracy"``; their validation
-            values come with them. Default: none.
+            values come with them (or alone, if there are no others). Default: none.
 
         Returns
         -------
@@ -193,7 +193,7 @@ class History:
                 (name, "training", "--"),
                 (f"val_{name}", "validation", "-"),
             ):
-                if key == name or key in self:
+                if key in self or (key == name and f"val_{name}" not in self):
                     ax.plot(
                         self.epoch,
                         self[key],

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from lamina._config import Configurable, spec_json
 from lamina._isa import core
@@ -15,6 +16,8 @@ from lamina.callbacks import Callback
 from lamina.data import Dataset, class_weights, dataset, split_rows
 from lamina.history import History
 from lamina.losses import Loss
+from lamina.metrics import Metric
+from lamina.metrics._measures import Measures
 from lamina.model import Model, _flat
 from lamina.optimizers import Optimizer
 from lamina.progress import Progress
@@ -34,9 +37,17 @@ class Trainer:
         loss of each row (n,) and its gradient (n, outputs).
     optimizer : str or Optimizer, default "adam"
         An object belongs to this trainer from now on.
-    metrics : sequence of str, default ()
-        Measured beside the loss: "accuracy", "mean_squared_error", "root_mean_squared_error",
-        "mean_absolute_error".
+    metrics : sequence of str, Metric or callable, default ()
+        Measured beside the loss: names and aliases of lm.metrics, objects such as
+        ``lm.metrics.TopKAccuracy(k=3)``, or functions ``(y_true, y_pred) -> float``. A function
+        gets the predictions of all rows at once, as ``model.predict`` gives them (of a loss from
+        logits the probabilities), with targets of the same shape, or class numbers (n,); and the
+        weights, if it has an argument ``sample_weight``. Its key is its name.
+    set_metrics_on_training : bool, default False
+        Metrics that are no mean over rows (F1, ROC AUC, R², functions: see lm.metrics) are
+        computed on validation data and in :meth:`evaluate`. True: on the training data, too. It
+        costs a prediction of all of it after each epoch, and memory for that; the values are those
+        of the weights at the epoch's end, without dropout, as ``val_`` ones are.
     seed : int, optional
         Of shuffling, dropout and splitting. Default: the model's.
     num_threads : int, optional
@@ -47,6 +58,8 @@ class Trainer:
     ----------
     history : History
         All epochs of all fits.
+    metrics : list of Metric
+        The metrics as objects.
 
     Raises
     ------
@@ -74,7 +87,8 @@ class Trainer:
         *,
         loss: str | Loss | Callable[..., Any],
         optimizer: str | Optimizer = "adam",
-        metrics: Sequence[str] = (),
+        metrics: str | Metric | Callable[..., float] | Sequence[Any] = (),
+        set_metrics_on_training: bool = False,
         seed: int | None = None,
         num_threads: int | None = None,
     ) -> None:
@@ -89,9 +103,14 @@ class Trainer:
         if not isinstance(loss, (str, Configurable)) and not callable(loss):
             raise TypeError(f"Trainer: loss must be a name, a Loss or a function, got {loss!r}")
         given = loss if callable(loss) and not isinstance(loss, Configurable) else spec_json(loss)
-        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        self._measures = Measures(metrics)
+        self.set_metrics_on_training = set_metrics_on_training
         self._core = core.Trainer(
-            model._core, handle, given, json.dumps(names), model.seed if seed is None else int(seed)
+            model._core,
+            handle,
+            given,
+            self._measures.for_core,
+            model.seed if seed is None else int(seed),
         )
         if isinstance(optimizer, Optimizer):
             optimizer._claim(self)
@@ -103,6 +122,11 @@ class Trainer:
         self._split: tuple[tuple[int, float, bool], tuple[list[int], list[int]]] | None = None
         self._stop_reason: str | None = None
         self._best_epoch: int | None = None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics as objects, in the order given."""
+        return list(self._measures.metrics)
 
     @property
     def seed(self) -> int:
@@ -194,6 +218,8 @@ class Trainer:
         held_out = self._validation(data, validation_data)
         if held_out is None and validation_split:
             data, held_out = self._hold_out(data, validation_split, shuffle)
+        for part in (held_out, data if self.set_metrics_on_training else None):
+            self._check_sets(part)
         hooks = list(callbacks or ())
         _check_hooks(hooks)
         progress = Progress(verbose, epochs, data.size)
@@ -214,7 +240,7 @@ class Trainer:
                     *self._scheduling,
                 )
                 with progress:
-                    self._run(epochs, held_out, batch_size, hooks, progress, history)
+                    self._run(epochs, (data, held_out), hooks, progress, history)
             finally:
                 self._core.end_fit()
                 for record in (history, self.history):
@@ -225,8 +251,7 @@ class Trainer:
     def _run(
         self,
         epochs: int,
-        held_out: Dataset | None,
-        batch_size: int,
+        parts: tuple[Dataset, Dataset | None],
         hooks: Sequence[Callback],
         progress: Progress,
         history: History,
@@ -237,7 +262,7 @@ class Trainer:
             hook.on_train_begin()
         try:
             for _ in range(epochs):
-                self._run_epoch(held_out, hooks, progress, history)
+                self._run_epoch(parts, hooks, progress, history)
                 if self._stop_reason is not None:
                     break
             else:
@@ -253,11 +278,12 @@ class Trainer:
 
     def _run_epoch(
         self,
-        held_out: Dataset | None,
+        parts: tuple[Dataset, Dataset | None],
         hooks: Sequence[Callback],
         progress: Progress,
         history: History,
     ) -> None:
+        """Run an epoch and measure: `parts` are the training and the validation data."""
         epoch = self.epoch
         for hook in hooks:
             hook.on_epoch_begin(epoch)
@@ -269,11 +295,14 @@ class Trainer:
         if result["end"] == "stopped":
             self._stop_reason = self._stop_reason or "stopped"
             return
+        data, held_out = parts
         logs: dict[str, float] = dict(result["means"])
+        if self._sets_on_training():
+            logs = {**self._measure(data), **logs}
         if self._penalized():
             logs["penalty"] = result["penalty"]
         if held_out is not None:
-            measured = self._core.evaluate(*held_out, 256, self.num_threads)
+            measured = self._measure(held_out)
             logs.update({f"val_{name}": value for name, value in measured.items()})
         for record in (history, self.history):
             record.append(epoch, logs)
@@ -329,10 +358,10 @@ class Trainer:
         Returns
         -------
         dict of str to float
-            ``{"loss": …, "accuracy": …}``; the loss without L1 and L2.
+            ``{"loss": …, "accuracy": …}``; the loss without L1 and L2. A metric that does not
+            exist for the data (ROC AUC where all rows are of one class) is NaN.
         """
-        data = self._dataset(X, y, sample_weight)
-        return dict(self._core.evaluate(*data, batch_size, self.num_threads))
+        return self._measure(self._dataset(X, y, sample_weight), batch_size)
 
     def compute_gradients(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> float:
         """Fill the model's gradients for one batch as fit computes them; return the loss.
@@ -361,6 +390,37 @@ class Trainer:
         """Go back to the weights that :meth:`snapshot_best` kept; False if there are none."""
         return bool(self._core.restore_best())
 
+    def _measure(self, data: Dataset, batch_size: int = 256) -> dict[str, float]:
+        """Return loss and all metrics in one pass over the data."""
+        sets = self._measures.any_sets
+        means, predictions = self._core.evaluate(*data, batch_size, self.num_threads, sets)
+        if not sets:
+            return dict(means)
+        target, weights = self._targets(data, predictions.shape[1])
+        return self._measures.all_values(means, target, predictions, weights, self._core.multilabel)
+
+    def _check_sets(self, data: Dataset | None) -> None:
+        """Refuse data that a set metric cannot take, before anything is trained on."""
+        if data is None or not self._measures.any_sets:
+            return
+        rows = range(data.size) if data.rows is None else data.rows
+        few = data._replace(weights=None, rows=list(rows[:256]))
+        some = self._core.evaluate(*few, 256, self.num_threads, True)[1]
+        target, weights = self._targets(data, some.shape[1])
+        self._measures.check(target, some, weights, self._core.multilabel)
+
+    def _targets(self, data: Dataset, outputs: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return targets and weights of the rows that count: (n, outputs), or class numbers."""
+        rows = slice(None) if data.rows is None else np.asarray(data.rows)
+        target = data.target[rows]
+        weights = None if data.weights is None else data.weights[rows].reshape(-1)
+        if target.size == len(target):
+            return target.reshape(-1, 1) if outputs == 1 else target.reshape(-1), weights
+        return target, weights
+
+    def _sets_on_training(self) -> bool:
+        return self.set_metrics_on_training and self._measures.any_sets
+
     def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
         return dataset(X, y, self.model._core.ports(), sample_weight)
 
@@ -385,9 +445,10 @@ class Trainer:
 
     def _keys(self, validated: bool) -> list[str]:
         """Return the keys that the logs of this fit will have."""
-        names = list(self._core.names)
+        names = ["loss", *self._measures.keys(sets=self._sets_on_training())]
         keys = [*names, *(["penalty"] if self._penalized() else [])]
-        return keys + [f"val_{name}" for name in names] if validated else keys
+        measured = ["loss", *self._measures.keys(sets=True)] if validated else []
+        return keys + [f"val_{name}" for name in measured]
 
     def _penalized(self) -> bool:
         return any(

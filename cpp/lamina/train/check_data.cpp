@@ -168,6 +168,14 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
     check_numbers(o, y);
   else
     check_distributions(y);
+  if (o.traits.targets == Targets::numbers)
+    for (const Measure& metric : o.metrics)
+      if (metric_traits(metric.choice.index).needs_probabilities)
+        for_each_row(y, [&](Index r, const double* row) {
+          for (Index j = 0; j < y.columns; ++j)
+            require(row[j] >= 0 && row[j] <= 1, "y: ", metric.key,
+                    " expects targets between 0 and 1, got ", row[j], " in row ", r);
+        });
   if (!check_inputs) return;
   for (const ArrayView& x : data.inputs) {
     if (x.streamed) continue;

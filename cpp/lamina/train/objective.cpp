@@ -101,11 +101,35 @@ void check_output(const Objective& o, const OutputKind& output) {
   fail(info.name, " expects ", wanted, ": ", remedy(t, info, output));
 }
 
+Measure read_measure(const Objective& o, const Json& json) {
+  const Choice choice = read_choice("metric", Metrics::infos(), json);
+  const Info& info = Metrics::infos()[static_cast<std::size_t>(choice.index)];
+  const MetricTraits traits = metric_traits(choice.index);
+  require(!traits.needs_classes || (o.outputs > 1 && !o.binary), info.name,
+          " needs one output a class, of which one is right; the model has ", o.outputs,
+          o.outputs > 1 ? " that answer yes or no" : "");
+  require(!traits.needs_probabilities || o.probabilities, info.name,
+          " expects probabilities: end the model with activation='sigmoid' or 'softmax'");
+  require(traits.many_a_target || o.targets == o.outputs, info.name,
+          " compares a target with one prediction; the model has ", o.outputs, " outputs for ",
+          o.targets, " targets");
+  for (std::size_t i = 0; i < info.parameters.size(); ++i) {
+    if (info.parameters[i].kind != ParameterKind::list) continue;
+    const auto n =
+        static_cast<Index>(list_at(choice.parameters.data(), static_cast<int>(i)).size());
+    require(n * o.targets == o.outputs, info.class_name, ": ", n, " ", info.parameters[i].name,
+            " of ", o.targets, " targets make ", n * o.targets, " predictions; the model has ",
+            o.outputs, " outputs");
+  }
+  return {choice,
+          json.is_object() && json.contains("key") ? json.at("key").get<std::string>() : info.name};
+}
+
 }  // namespace
 
 std::vector<std::string> Objective::names() const {
   std::vector<std::string> out = {"loss"};
-  for (const int m : metrics) out.push_back(Metrics::infos()[static_cast<std::size_t>(m)].name);
+  for (const Measure& m : metrics) out.push_back(m.key);
   return out;
 }
 
@@ -136,14 +160,11 @@ Objective read_objective(const Model& model, const Json& loss, const Json& metri
   } else {
     o.binary = o.outputs == 1 || output.name == "sigmoid";
   }
-  require(metrics.empty() || o.targets == o.outputs, o.loss_name(), " has ", o.outputs,
-          " outputs for ", o.targets,
-          " targets, which a metric cannot compare: measure what "
-          "model.predict returns");
-  for (const Json& metric : metrics) {
-    require(metric.is_string(), "a metric is a name, got ", metric.dump());
-    o.metrics.push_back(find("metric", Metrics::infos(), metric.get<std::string>()));
-  }
+  const bool sure = output.low >= 0 && output.high <= 1;
+  const std::string expected = o.traits.activation;
+  o.probabilities =
+      o.traits.reads == Reads::logits ? expected == "sigmoid" || expected == "softmax" : sure;
+  for (const Json& metric : metrics) o.metrics.push_back(read_measure(o, metric));
   return o;
 }
 
@@ -158,7 +179,8 @@ std::vector<double> Sums::means(const Objective& objective) const {
   std::vector<double> out;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double mean = weight > 0 ? values[i] / weight : std::nan("");
-    out.push_back(i == 0 ? mean : metric_kernel<double>(objective.metrics[i - 1]).finish(mean));
+    out.push_back(i == 0 ? mean
+                         : metric_traits(objective.metrics[i - 1].choice.index).finish(mean));
   }
   return out;
 }
@@ -203,21 +225,28 @@ Target<T> ObjectiveRunner<T>::gather(Space& space, Range rows, const Batch& batc
 }
 
 template <class T>
+void ObjectiveRunner<T>::outputs(Index rows, const T* prediction, T* out) const {
+  if (objective_.logits)
+    activation_kernels<T>(output_activation_.index)
+        .forward(output_activation_.parameters.data(), rows, outputs_, prediction, out);
+  else
+    std::copy_n(prediction, rows * outputs_, out);
+}
+
+template <class T>
 void ObjectiveRunner<T>::measure(Space& space, Range rows, const T* p, Target<T> y) {
-  bool logits = objective_.logits;
+  const T* activated = objective_.logits ? nullptr : p;
   for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
-    const MetricKernel<T> metric = metric_kernel<T>(objective_.metrics[m]);
-    if (logits && !metric.works_on_logits) {  // the outputs themselves, once
-      activation_kernels<T>(output_activation_.index)
-          .forward(output_activation_.parameters.data(), rows.size(), outputs_, p,
-                   space.activated.data());
-      p = space.activated.data();
-      logits = false;
+    const Choice& metric = objective_.metrics[m].choice;
+    const bool logits = objective_.logits && metric_traits(metric.index).works_on_logits;
+    if (!logits && !activated) {  // the outputs themselves, once
+      outputs(rows.size(), p, space.activated.data());
+      activated = space.activated.data();
     }
-    double* values = results_.data() + static_cast<Index>(1 + m) * capacity_ + rows.begin;
-    for (Index r = 0; r < rows.size(); ++r)
-      values[r] =
-          metric.row(outputs_, p + r * outputs_, y.at(r, outputs_), logits, objective_.binary);
+    metric_values<T>(metric,
+                     {rows.size(), outputs_, objective_.targets, logits ? p : activated, y, logits,
+                      objective_.binary, space.gradient.data(), space.scratch.data()},
+                     results_.data() + static_cast<Index>(1 + m) * capacity_ + rows.begin);
   }
 }
 

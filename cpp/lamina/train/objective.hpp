@@ -15,14 +15,21 @@ namespace lamina {
 using CustomLoss = std::function<void(Index rows, Index n, const void* prediction,
                                       const void* target, double* values, void* gradient)>;
 
+// A metric, and the key it has in results.
+struct Measure {
+  Choice choice;
+  std::string key;
+};
+
 struct Objective {
   Choice loss;
-  LossTraits traits;         // of `loss`
-  CustomLoss custom;         // used instead of `loss` if set
-  bool fused = false;        // the loss reads the output activation's input
-  bool logits = false;       // what metrics are given are logits: fused, or the model's own outputs
-  std::vector<int> metrics;  // places in Metrics
-  bool binary = false;       // accuracy by threshold
+  LossTraits traits;    // of `loss`
+  CustomLoss custom;    // used instead of `loss` if set
+  bool fused = false;   // the loss reads the output activation's input
+  bool logits = false;  // what metrics are given are logits: fused, or the model's own outputs
+  std::vector<Measure> metrics;
+  bool binary = false;         // accuracy by threshold
+  bool probabilities = false;  // predictions, as outputs() gives them, are from 0 to 1
   Index outputs = 0;
   Index targets = 0;  // a row has so many numbers, unless it has a label
 
@@ -31,7 +38,8 @@ struct Objective {
   bool classes() const;                    // targets are class numbers (or one yes-or-no column)
 };
 
-// Reads loss and metrics for a model; refuses combinations that cannot be meant.
+// Reads loss and metrics for a model; refuses combinations that cannot be meant. A metric's
+// description may say its key; it is the metric's name otherwise.
 Objective read_objective(const Model& model, const Json& loss, const Json& metrics);
 
 // A data set: inputs, target, weights (one column, or empty).
@@ -76,6 +84,10 @@ class ObjectiveRunner {
   // The same with a loss outside the core, for all rows of the batch at once.
   void run_custom(const Batch& batch, const Data& data, const T* prediction, const double* scale,
                   T* gradient);
+
+  // Rows of predictions as the model gives them: with the output activation that the loss has fused
+  // or expects.
+  void outputs(Index rows, const T* prediction, T* out) const;
 
   // Adds rows [0, n) in chunks of kRowStep, chunks in order.
   void reduce(Index n, const double* weights, Sums& out) const;

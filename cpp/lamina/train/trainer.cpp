@@ -319,10 +319,10 @@ auto TrainerOf<T>::take_evaluation(Index rows, Index block, int threads)
   return std::make_unique<Evaluation>(net_, objective_, rows, block, threads);
 }
 
-// Row losses and metrics of the batch, into e.runner.
+// Row losses and metrics of the batch, into e.runner, and its predictions if they are wanted.
 template <class T>
 void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, int threads,
-                           const std::function<void()>& tick) {
+                           const std::function<void()>& tick, T* predictions) {
   const Index width = objective_.outputs;
   // A loss outside the core wants all predictions at once.
   if (objective_.custom) e.predictions.reserve(round_up(batch.rows, kRowStep) * width);
@@ -336,6 +336,8 @@ void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, 
             std::copy_n(p, rows.size() * width, e.predictions.data() + rows.begin * width);
           else
             e.runner.run(thread, rows, batch, data, p, nullptr, nullptr);
+          const Index real = std::min(rows.end, batch.rows) - rows.begin;  // not the padding
+          if (predictions && real > 0) e.runner.outputs(real, p, predictions + rows.begin * width);
         });
   }  // no fit waits for a loss outside the core
   const Index bad = e.space.bad_row();
@@ -345,7 +347,7 @@ void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, 
 
 template <class T>
 std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads,
-                                           const std::function<void()>& tick) {
+                                           const std::function<void()>& tick, void* predictions) {
   check_data(net_, objective_, data, true, thread_count(num_threads));
   const Index n = data.rows();
   // It does not watch itself, as a prediction does: so only what is surely worth it.
@@ -353,7 +355,7 @@ std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_
   const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min<Index>(n, 256)), kRowStep);
   std::unique_ptr<Evaluation> e = take_evaluation(n, block, threads);
   const Batch batch{{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs};
-  measure(*e, batch, data, threads, tick);
+  measure(*e, batch, data, threads, tick, static_cast<T*>(predictions));
   const bool weighted = !data.weights.empty();
   if (weighted) e->weights.reserve(n);
   for (Index r = 0; weighted && r < n; ++r) e->weights[r] = data.weight(data.source(r));

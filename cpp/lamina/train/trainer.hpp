@@ -60,8 +60,10 @@ class Trainer {
 
   // Refuses data that cannot be trained or measured on.
   void check(Data data, int num_threads) const;
+  // predictions, if not null, receives those of all rows (rows, outputs) in the model's dtype.
   virtual std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
-                                       const std::function<void()>& tick) = 0;
+                                       const std::function<void()>& tick,
+                                       void* predictions = nullptr) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
   virtual double compute_gradients(Data data, int num_threads) = 0;
 
@@ -86,7 +88,7 @@ class TrainerOf final : public Trainer {
   EpochResult run_epoch(Monitor& monitor) override;
   void end_fit() override;
   std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
-                               const std::function<void()>& tick) override;
+                               const std::function<void()>& tick, void* predictions) override;
   double compute_gradients(Data data, int num_threads) override;
   void keep_best(double value, std::uint64_t epoch) override;
   bool restore_best() override;
@@ -115,7 +117,7 @@ class TrainerOf final : public Trainer {
   };
   std::unique_ptr<Evaluation> take_evaluation(Index rows, Index block, int threads);
   void measure(Evaluation& e, const Batch& batch, const Data& data, int threads,
-               const std::function<void()>& tick);
+               const std::function<void()>& tick, T* predictions);
   void draw_order();
   const std::int64_t* row_order() const;
   void roll_back();

@@ -23,16 +23,16 @@ class EarlyStopping(MonitoringCallback):
     Parameters
     ----------
     monitor : str, default "val_loss"
-        Which value: ``"loss"``, a metric, or one of them with ``val_`` before it. Aliases such as
-        ``"val_mse"`` are understood.
+        Which value: ``"loss"``, a metric, or one of them with ``val_`` before it, such as
+        ``"val_f1"``. Aliases such as ``"val_mse"`` are understood.
     patience : int, default 10
         Epochs without improvement, at least 0. (0 and 1 both stop at the first such epoch, as in
         Keras.)
     min_delta : float, default 0.0
         How much better a value must be, in its own units, at least 0.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether smaller or larger is better. "auto": smaller for names with "loss" or "error",
-        larger for "accuracy", "auc" and "r2".
+        Whether smaller or larger is better. "auto": what is known of the loss and of each metric
+        of lm.metrics; of other names (a function's) those with "loss" or "error" are to be small.
     restore_best_weights : bool, default True
         At the end go back to the weights of the best epoch, also if the epochs ran out (as in
         Keras 3).

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from lamina._config import Configurable
 from lamina.callbacks.base import Callback, Logs
 from lamina.metrics import canonical_key
+from lamina.metrics._base import direction
 
 __all__ = ["MonitoringCallback"]
 
@@ -66,11 +67,11 @@ class MonitoringCallback(Callback, Configurable):
     def _larger_is_better(self) -> bool:
         if self.mode != "auto":
             return self.mode == "max"
-        name = canonical_key(self.monitor)
-        if "loss" in name or "error" in name:
+        known = direction(self.monitor, getattr(self.trainer, "metrics", ()))
+        if known is not None:
+            return known
+        if "loss" in self.monitor or "error" in self.monitor:
             return False
-        if "accuracy" in name or "auc" in name or "r2" in name:
-            return True
         raise ValueError(
             f"{type(self).__name__}: cannot tell from the name {self.monitor!r} whether smaller or "
             "larger is better; give mode='min' or mode='max'"
