@@ -387,7 +387,10 @@ def test_shapes_where_a_target_has_several_outputs():
     model = lm.Model([lm.Input(2), lm.Dense(4)], seed=0)
     trainer = lm.Trainer(model, loss="gaussian_nll")
     refused(["(5, 2)", "(5, 4)"], lambda: trainer.fit(p[:, :2], p, verbose=0))
-    refused(["mean_absolute_error", "4 outputs for 2 targets"], lambda: lm.Trainer(model, loss=loss, metrics=["mae"]))
+    refused(
+        ["mean_absolute_error", "4 outputs for 2 targets"],
+        lambda: lm.Trainer(model, loss=loss, metrics=["mae"]),
+    )
 
 
 @pytest.mark.parametrize("name", LOSSES)
