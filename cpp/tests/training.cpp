@@ -173,12 +173,12 @@ void check_shares_of_columns() {
   for (const Index rows : {1, 2, 3, 5, 16}) {
     Workspace<float> alone(plan, 16, 16, 1);
     const Batch batch{{nullptr, 0, rows}, &inputs};
-    alone.begin(net.weights(), batch, false, 0, {});
+    alone.begin(net.weights(), batch, false, 0, {}, 0);
     alone.enter_block(0, {0, rows});
     for (const Action& action : plan.stages[0].actions) alone.act(action, 0, {0, rows});
     for (const int threads : {2, 3, 7}) {
       Workspace<float> shared(plan, 16, 16, threads);
-      shared.begin(net.weights(), batch, false, 0, {});
+      shared.begin(net.weights(), batch, false, 0, {}, 0);
       shared.enter_block(0, {0, rows});
       int regions = 0;
       for (const Action& action : plan.stages[0].actions) {

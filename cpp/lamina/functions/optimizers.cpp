@@ -46,7 +46,7 @@ struct Constants {
 
 // One register of weights; slots and average are loaded and stored by the caller.
 template <class O, class T>
-Vec<T> step(const Constants<T>& c, Vec<T> p, Vec<T> g, Vec<T>* slot) {
+EIGEN_ALWAYS_INLINE Vec<T> step(const Constants<T>& c, Vec<T> p, Vec<T> g, Vec<T>* slot) {
   if (c.plain) return O::update(p, g, slot, c.scalars);
   g = penalized(g * c.gradient_scale, p, c.twice_l2, c.l1) * c.clip_scale;
   g = min(max(g, -c.clip_value), c.clip_value);
@@ -58,18 +58,26 @@ template <class O, class T>
 bool update(const UpdateRange<T>& r) {
   constexpr Index w = Vec<T>::size;
   const Constants<T> c(r);
+  T *const p = r.p, *const average = r.average;  // not read anew behind every store
+  const T* const g = r.g;
+  T* slot[O::slots + 1] = {};
+  std::copy_n(r.slot, O::slots, slot);
+  const auto has = [&](int k) {
+    if constexpr (requires { &O::uses; }) return slot[k] != nullptr;
+    return true;
+  };
   Vec<T> finite(T(0));
   for_packets<T>(r.n, [&, zero = Vec<T>(T(0))](auto part, Index i, Index) {
     Vec<T> s[O::slots + 1];
-    for (int k = 0; k < O::slots; ++k) s[k] = r.slot[k] ? part.load(r.slot[k] + i) : zero;
-    const Vec<T> out = step<O>(c, part.load(r.p + i), part.load(r.g + i), s);
+    for (int k = 0; k < O::slots; ++k) s[k] = has(k) ? part.load(slot[k] + i) : zero;
+    const Vec<T> out = step<O>(c, part.load(p + i), part.load(g + i), s);
     finite = fma(part.keep(out, zero), zero, finite);  // 0 * inf and 0 * NaN are NaN
-    part.store(out, r.p + i);
+    part.store(out, p + i);
     for (int k = 0; k < O::slots; ++k)
-      if (r.slot[k]) part.store(s[k], r.slot[k] + i);
-    if (r.average) {
-      const Vec<T> a = part.load(r.average + i);
-      part.store(fma(c.average_rate, out - a, a), r.average + i);
+      if (has(k)) part.store(s[k], slot[k] + i);
+    if (average) {
+      const Vec<T> a = part.load(average + i);
+      part.store(fma(c.average_rate, out - a, a), average + i);
     }
   });
   alignas(64) T sums[w];
