@@ -1,4 +1,4 @@
-"""Time what differs from dense float32 networks: float64, and layers and options around Dense.
+"""Time what differs from dense float32 networks: float64, and layers and options around them.
 
     python bench/variants.py --cases A,B --rounds 5
 
@@ -32,16 +32,45 @@ def _epoch(
     """The model, and one epoch of its training a call."""
     model = lm.Model(layers, seed=0, dtype=settings.pop("dtype", "float32"))
     loss = settings.pop("loss", "cce" if case.classes else "mse")
-    optimizer = lm.Adam(LEARNING_RATE, **settings)
-    trainer = lm.Trainer(model, loss=loss, optimizer=optimizer, num_threads=threads)
-    return model, lambda: trainer.fit(x, y, epochs=1, batch_size=case.batch_size, verbose=0)
+    metrics, held_out = settings.pop("metrics", ()), settings.pop("validation_data", None)
+    optimizer = settings.pop("optimizer", None) or lm.Adam(LEARNING_RATE, **settings)
+    trainer = lm.Trainer(
+        model, loss=loss, optimizer=optimizer, metrics=metrics, num_threads=threads
+    )
+    return model, lambda: trainer.fit(
+        x, y, epochs=1, batch_size=case.batch_size, validation_data=held_out, verbose=0
+    )
 
 
-def _dense(case: Case) -> list[object]:
+def _dense(case: Case, activation: str = "relu", dropout: float = 0.0) -> list[object]:
     *hidden, outputs = case.widths[1:]
     last = "softmax" if case.classes else "linear"
-    middle = [lm.Dense(units, activation="relu") for units in hidden]
+    middle: list[object] = []
+    for units in hidden:
+        middle += [lm.Dense(units, activation=activation), lm.Dropout(dropout)]
     return [lm.Input(case.widths[0]), *middle, lm.Dense(outputs, activation=last)]
+
+
+def breadth(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Model, Epoch]]:
+    """The bare case, and what people add to it: each alone, then all at once."""
+    rows = len(data.x) // 10  # validated on in each epoch
+    metrics = ["accuracy", "log_loss"] if case.classes else ["mae", "rmse"]
+
+    def make(layers: list[object], **settings: object) -> tuple[lm.Model, Epoch]:
+        return _epoch(layers, data.x, case, data.y, threads, **settings)
+
+    def adamw() -> lm.AdamW:
+        return lm.AdamW(LEARNING_RATE, global_clipnorm=1.0)
+
+    measured = {"metrics": metrics, "validation_data": (data.x[:rows], data.y[:rows])}
+    return {
+        "bare": make(_dense(case)),
+        "gelu": make(_dense(case, "gelu")),
+        "dropout 0.2": make(_dense(case, dropout=0.2)),
+        "AdamW, global norm clipped": make(_dense(case), optimizer=adamw()),
+        "two metrics, a tenth validated": make(_dense(case), **measured),
+        "all of these": make(_dense(case, "gelu", 0.2), optimizer=adamw(), **measured),
+    }
 
 
 def precisions(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Model, Epoch]]:
@@ -136,7 +165,9 @@ def main(argv: list[str] | None = None) -> int:
         suffix = f", {threads} thread{'s' if threads > 1 else ''}"
         for key in args.cases:
             case = CASES[key].scaled(args.rows_scale)
-            _print(case.title + suffix, precisions(case, make_data(case), threads), args.rounds)
+            data = make_data(case)
+            _print(case.title + suffix, precisions(case, data, threads), args.rounds)
+            _print(f"breadth: {case.title}{suffix}", breadth(case, data, threads), args.rounds)
         case = CASES["B"].scaled(args.rows_scale)
         around = compositions(case, make_data(case), threads)
         _print(f"around {case.title}{suffix}", around, args.rounds)

@@ -133,8 +133,9 @@ def test_variants_are_compared_with_plain_layers() -> None:
     done = run("variants.py", "--cases", "A", *few)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.endswith("%")]
-    assert [line.split()[0] for line in lines[:3]] == ["float32", "float64", "plain"]
-    assert len(lines) == 10
+    assert [line.split()[0] for line in lines[:3]] == ["float32", "float64", "bare"]
+    assert [line.split()[0] for line in lines[7:9]] == ["all", "plain"]
+    assert len(lines) == 16
 
 
 def test_ratios_are_taken_round_by_round_at_the_best_thread_counts(bench: Any) -> None:
