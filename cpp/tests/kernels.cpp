@@ -215,7 +215,7 @@ template <class T>
 void check_dropout() {
   constexpr double kRate = 0.3;
   constexpr std::uint64_t kSeed = 12345678901, kStep = 7;
-  constexpr Index kFirst = 2, kRows = 3;  // the batch's rows 2, 3, 4
+  constexpr Index kFirst = 16, kRows = 32;  // rows 16 ... 47 of the batch, in chunks of 16
   for (Index n = 1; n <= kLength; ++n) {
     DropoutOp<T> op(kRate);
     op.index = 0;
@@ -226,12 +226,13 @@ void check_dropout() {
     const auto x = samples<T>(kRows * n, 0), g = samples<T>(kRows * n, 100);
     std::vector<T> y(x.size()), d(x.size());
     for (Index i = 0; i < kRows * n; ++i) {
-      const auto row = static_cast<std::uint32_t>(kFirst + i / n);
-      const Index j = i % n;
-      const auto block = Philox(kSeed)(
-          Philox::counter(Stream::dropout, 0, kStep, row, static_cast<std::uint32_t>(j / 4)));
-      const bool keep =
-          block[static_cast<std::size_t>(j % 4)] >= static_cast<std::uint32_t>(kRate * 0x1.0p32);
+      const Index row = kFirst + i / n, element = row % 16 * n + i % n, half = element % 32;
+      const Index unit = element / 128 * 16 + half / 2;
+      const auto block = Philox(kSeed)(Philox::counter(Stream::dropout, 0, kStep,
+                                                       static_cast<std::uint32_t>(row / 16),
+                                                       static_cast<std::uint32_t>(unit)));
+      const std::uint32_t word = block[static_cast<std::size_t>(element % 128 / 32)];
+      const bool keep = (half % 2 ? word >> 16 : word & 0xFFFF) >= std::uint32_t{19661};  // 0.3
       const auto at = static_cast<std::size_t>(i);
       y[at] = keep ? x[at] * T(1 / (1 - kRate)) : T(0);
       d[at] = x[at] + (keep ? g[at] * T(1 / (1 - kRate)) : T(0));

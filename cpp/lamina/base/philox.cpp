@@ -66,4 +66,42 @@ void Philox::operator()(Many& counters) const {
 
 #endif
 
+namespace {
+
+// Bit b: is the b-th half word at least `limit`?
+std::uint32_t halves_at_least(const std::array<std::uint32_t, Philox::kMany>& words,
+                              std::uint32_t limit) {
+#if defined __AVX512BW__
+  const __m512i all = _mm512_loadu_si512(words.data());
+  return _mm512_cmpge_epu16_mask(all, _mm512_set1_epi16(static_cast<short>(limit)));
+#elif defined __AVX2__
+  const auto compare = [&](std::size_t first) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words.data() + first));
+    const __m256i least = _mm256_set1_epi16(static_cast<short>(limit));
+    return _mm256_cmpeq_epi16(_mm256_max_epu16(v, least), v);
+  };
+  const __m256i bytes = _mm256_packs_epi16(compare(0), compare(8));  // quarters 0, 2, 1, 3
+  return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_permute4x64_epi64(bytes, 0xD8)));
+#else
+  std::uint32_t out = 0;
+  for (std::uint32_t i = 0; i < Philox::kMany; ++i) {
+    out |= std::uint32_t{(words[i] & 0xFFFF) >= limit} << (2 * i);
+    out |= std::uint32_t{words[i] >> 16 >= limit} << (2 * i + 1);
+  }
+  return out;
+#endif
+}
+
+}  // namespace
+
+Philox::Bits Philox::at_least(std::uint32_t limit, Block first, std::uint32_t group) const {
+  Many words;
+  for (std::uint32_t i = 0; i < kMany; ++i) words[0][i] = first[0] + kMany * group + i;
+  for (std::size_t w = 1; w < 4; ++w) words[w].fill(first[w]);
+  (*this)(words);
+  Bits out;
+  for (std::size_t w = 0; w < 4; ++w) out[w] = halves_at_least(words[w], limit);
+  return out;
+}
+
 }  // namespace lamina

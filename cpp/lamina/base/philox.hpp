@@ -37,6 +37,14 @@ class Philox {
 
   void operator()(Many& counters) const;
 
+  // kBits random bits, a bit for each 16-bit number: is it at least `limit` (below 2^16)? The
+  // numbers are those of counters 16 group ... 16 group + 15 in `first`'s first word; bit b of them
+  // is the b-th half word, lower halves first, of all first words, then of all second ones, and so
+  // on.
+  static constexpr std::int64_t kBits = 8 * kMany;
+  using Bits = std::array<std::uint32_t, 4>;
+  Bits at_least(std::uint32_t limit, Block first, std::uint32_t group) const;
+
   // The counter's words: unit/4, row (position in batch), step, and stream with the op's index.
   static Block counter(Stream stream, std::uint32_t op, std::uint32_t step, std::uint32_t row,
                        std::uint32_t unit) {

@@ -101,6 +101,31 @@ Vec<T> select(Mask<T> mask, Vec<T> yes, Vec<T> no) {
   return Vec<T>::wrap(Eigen::internal::pselect(mask.bits, yes.v, no.v));
 }
 #endif
+// Element i by bit i; further bits do not count.
+template <class T>
+Mask<T> mask_of_bits(std::uint32_t bits) {
+#ifdef EIGEN_VECTORIZE_AVX512
+  return {static_cast<decltype(Mask<T>::bits)>(bits)};
+#else
+  alignas(64) T set[Vec<T>::size];
+  for (Index i = 0; i < Vec<T>::size; ++i) set[i] = static_cast<T>(bits >> i & 1);
+  return less(Vec<T>(T(0)), Vec<T>::load(set));
+#endif
+}
+#if defined EIGEN_VECTORIZE_AVX2 && !defined EIGEN_VECTORIZE_AVX512
+template <>
+inline Mask<float> mask_of_bits<float>(std::uint32_t bits) {
+  const __m256i one_each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i all = _mm256_set1_epi32(static_cast<int>(bits));
+  return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(all, one_each), one_each))};
+}
+template <>
+inline Mask<double> mask_of_bits<double>(std::uint32_t bits) {
+  const __m256i one_each = _mm256_setr_epi64x(1, 2, 4, 8);
+  const __m256i all = _mm256_set1_epi64x(bits);
+  return {_mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(all, one_each), one_each))};
+}
+#endif
 // max and min keep a NaN in a.
 template <class T>
 Vec<T> max(Vec<T> a, Vec<T> b) {

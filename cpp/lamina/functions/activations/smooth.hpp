@@ -119,26 +119,20 @@ struct GELU {
 
   template <class T>
   Vec<T> value(Vec<T> x) const {
-    return x * (approximate ? sigmoid(twice_cubic(x)) : normal(x));
+    return x * (approximate ? sigmoid(twice_cubic(x)) : normal(x).below);
   }
   template <class T>
   Vec<T> derivative(Vec<T> x, Vec<T>) const {
-    const Vec<T> half(T(0.5)), one(T(1));
     if (approximate) {
       const auto [s, slope] = detail::sigmoid_and_slope(twice_cubic(x));
-      const Vec<T> z = bounded(x), inner = fma(Vec<T>(T(3 * kCubic)) * z, z, one);
+      const Vec<T> z = bounded(x), inner = fma(Vec<T>(T(3 * kCubic)) * z, z, Vec<T>(T(1)));
       return fma(z * slope, Vec<T>(T(2 * kRoot)) * inner, s);
     }
-    const Vec<T> density = Vec<T>(T(kRoot / 2)) * exp(-half * x * x);
-    return fma(x, density, normal(x));
+    const Normal<T> n = normal(x);
+    return fma(x * Vec<T>(T(kRoot / 2)), n.bell, n.below);
   }
 
  private:
-  template <class T>
-  static Vec<T> normal(Vec<T> x) {
-    const Vec<T> half(T(0.5));
-    return fma(half, erf(x * Vec<T>(T(std::numbers::sqrt2 / 2))), half);
-  }
   // (1 + tanh(u)) / 2 = sigmoid(2 u), which is 0 or 1 beyond the bounds.
   template <class T>
   static Vec<T> bounded(Vec<T> x) {
