@@ -214,7 +214,8 @@ class Dense(_Activated):
     learning_rate_multiplier, weight_decay_multiplier : float, default 1.0
         Multiply the optimizer's learning rate and weight decay for this layer, at least 0.
     trainable : bool, default True
-        False: training leaves the layer's parameters as they are. Can be set at any time.
+        False: training leaves the layer's parameters as they are. Can be set at any time, in a
+        callback for the batches that follow.
     name : str, optional
         Default: given by the model ("dense", "dense_1", …).
 

@@ -1,5 +1,7 @@
 #include "lamina/io/train_state.hpp"
 
+#include <optional>
+
 namespace lamina {
 namespace {
 
@@ -36,16 +38,23 @@ Json counters(const Trainer& t) {
 
 template <class T>
 std::string encode_of(TrainerOf<T>& trainer) {
-  TensorFile file;
-  file.metadata = {{"format", "lamina-train-state"},
-                   {"state", counters(trainer).dump()},
-                   {"spec", trainer.model->spec().dump()},
-                   {"optimizer", write_optimizer(trainer.optimizer->settings).dump()}};
   const ParameterTable& table = trainer.model->graph().parameters;
-  if (!trainer.fitting() &&
-      !trainer.optimizer->template slots<T>().empty())  // others are frozen now
+  Slots<T>& slots = trainer.optimizer->template slots<T>();
+  std::vector<Index> start;
+  place_state(table, start);
+  std::optional<Slots<T>> as_found;
+  if (!slots.empty() && slots.start != start) {  // others are frozen now
+    as_found = slots.copy();
     trainer.optimizer->prepare(table, static_cast<const T*>(trainer.model->parameters()),
                                layout_of(*trainer.model));
+  }
+  TensorFile file;
+  Json state = counters(trainer);
+  state["since"] = slots.since;
+  file.metadata = {{"format", "lamina-train-state"},
+                   {"state", state.dump()},
+                   {"spec", trainer.model->spec().dump()},
+                   {"optimizer", write_optimizer(trainer.optimizer->settings).dump()}};
   const auto add = [&](const std::string& name, const void* data, Index size) {
     file.tensors.push_back(
         {name, trainer.model->dtype(), {size}, data, static_cast<std::size_t>(size) * sizeof(T)});
@@ -54,7 +63,9 @@ std::string encode_of(TrainerOf<T>& trainer) {
   for_buffers(trainer, [&](const std::string& name, Buffer<T>& b) {
     if (!b.empty()) add(name, b.data(), b.size());
   });
-  return encode(file);
+  std::string bytes = encode(file);
+  if (as_found) slots = std::move(*as_found);  // whoever saves changes nothing
+  return bytes;
 }
 
 // What a buffer of that name must be: state has places for trainable tensors alone.
@@ -71,14 +82,13 @@ StoredTensor expected(const TrainerOf<T>& trainer, const std::string& name) {
 template <class T>
 void check_buffers(const TrainerOf<T>& trainer, const TensorFile& file, bool stepped) {
   const OptimizerSettings& settings = trainer.optimizer->settings;
-  const auto& kernels = optimizer_kernels<T>(settings.method.index);
   const auto check = [&](const std::string& name, bool needed) {
-    if (needed || file.find(name)) file.checked(expected(trainer, name));
+    const StoredTensor tensor = expected(trainer, name);
+    if ((needed && tensor.bytes > 0) || file.find(name)) file.checked(tensor);
   };
   check("parameters", true);
   for (int k = 0; k < kMaxSlots; ++k)
-    check("slot" + std::to_string(k),
-          stepped && kernels.uses(k, settings.method.parameters.data()));
+    check("slot" + std::to_string(k), stepped && settings.uses<T>(k));
   check("accumulated", stepped && settings.accumulates());
   check("average", stepped && settings.use_ema);
   check("best", false);
@@ -86,7 +96,8 @@ void check_buffers(const TrainerOf<T>& trainer, const TensorFile& file, bool ste
 }
 
 template <class T>
-void load_buffers(TrainerOf<T>& trainer, const TensorFile& file, bool stepped) {
+void load_buffers(TrainerOf<T>& trainer, const TensorFile& file, bool stepped,
+                  const std::vector<std::uint64_t>& since) {
   file.read(expected(trainer, "parameters"), trainer.model->parameters());
   trainer.optimizer->reset();
   for_buffers(trainer, [&](const std::string& name, Buffer<T>& b) {
@@ -96,16 +107,22 @@ void load_buffers(TrainerOf<T>& trainer, const TensorFile& file, bool stepped) {
     b.allocate(entry.shape[0]);
     file.read(entry, b.data());
   });
-  if (!stepped) return;
   Slots<T>& slots = trainer.optimizer->template slots<T>();
+  if (!stepped) {  // the next fit makes them
+    slots = {};
+    return;
+  }
   slots.size = trainer.model->graph().parameters.size;
   place_state(trainer.model->graph().parameters, slots.start);
+  slots.since = since;
+  slots.since.resize(slots.start.size());
 }
 
 // The counters of a state, read before anything changes.
 struct Counters {
   TrainState state;
   std::uint64_t iterations = 0, collected = 0, planned_steps = 0, planned_epochs = 0;
+  std::vector<std::uint64_t> since;
   double rate_scale = 1;
   bool awaits_data = false;
 };
@@ -126,6 +143,10 @@ Counters read_counters(const Json& json) {
   s.best_epoch = json.at("best_epoch");
   c.iterations = json.at("iterations");
   c.collected = json.value("collected", std::uint64_t{0});
+  c.since = json.value("since", c.since);
+  for (const std::uint64_t step : c.since)
+    require(step <= c.iterations, "train state: a tensor's state begins in step ", step, " of ",
+            c.iterations);
   c.planned_steps = json.at("planned_steps");
   c.planned_epochs = json.at("planned_epochs");
   c.rate_scale = json.at("rate_scale");
@@ -137,7 +158,7 @@ void decode_of(TrainerOf<T>& trainer, const TensorFile& file, const Counters& co
   const bool stepped = counters.iterations > 0 || counters.collected > 0;
   check_buffers(trainer, file, stepped);
   const Model::Guard guard(*trainer.model);
-  load_buffers(trainer, file, stepped);
+  load_buffers(trainer, file, stepped, counters.since);
   trainer.state = counters.state;
   trainer.model->set_awaits_data(counters.awaits_data);
   trainer.optimizer->iterations = counters.iterations;

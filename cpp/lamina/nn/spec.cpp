@@ -15,6 +15,8 @@ namespace {
 
 double read_number(const std::string& owner, const Parameter& parameter, const Json& value) {
   if (value.is_boolean()) return value.get<bool>() ? 1 : 0;
+  require(parameter.kind != ParameterKind::flag, owner, ": ", parameter.name,
+          " must be True or False, got ", value.dump());
   require(value.is_number(), owner, ": ", parameter.name, " must be a number, got ", value.dump());
   return value.get<double>();
 }

@@ -1,6 +1,7 @@
 #include "lamina/train/optimizer.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace lamina {
 namespace {
@@ -9,6 +10,20 @@ namespace {
 constexpr Index kNormChunk = 4096;
 
 }  // namespace
+
+template <class T>
+Slots<T> Slots<T>::copy() const {
+  Slots out;
+  for (int k = 0; k < kMaxSlots; ++k) out.slot[k].copy_from(slot[k]);
+  out.accumulated.copy_from(accumulated);
+  out.average.copy_from(average);
+  out.start = start;
+  out.since = since;
+  out.size = size;
+  return out;
+}
+template struct Slots<float>;
+template struct Slots<double>;
 
 std::vector<Index> layout_of(const Model& model) {
   return {static_cast<Index>(reinterpret_cast<std::uintptr_t>(&model))};
@@ -77,7 +92,7 @@ void Optimizer::prepare(const ParameterTable& table, const T* weights,
     buffer = std::move(next);
   };
   for (int k = 0; k < kMaxSlots; ++k)
-    if (kernels.uses(k, parameters))
+    if (settings.uses<T>(k))
       renew(s.slot[k], k == 0 && kernels.initial_slot_parameter >= 0
                            ? parameters[kernels.initial_slot_parameter]
                            : 0);
@@ -86,6 +101,12 @@ void Optimizer::prepare(const ParameterTable& table, const T* weights,
     s.average.allocate(table.size);
     std::copy_n(weights, table.size, s.average.data());
   }
+  s.since.resize(place_.size());
+  for (std::size_t i = 0; i < place_.size(); ++i)
+    if (place_[i] < 0)
+      s.since[i] = 0;
+    else if (s.empty() || s.start[i] < 0)
+      s.since[i] = iterations;
   s.size = table.size;
   s.start = place_;
 }
@@ -104,20 +125,20 @@ void accumulate(const Optimizer& optimizer, Slots<T>& slots, const ParameterTabl
 
 template <class T>
 void Optimizer::step_all(const ParameterTable& table, T* weights, const T* gradients) {
-  if (settings.accumulates()) {
+  std::optional<Update<T>> update;  // first of all: a schedule's function may fail
+  if (step_is_due()) update.emplace(*this, table, weights, gradients);
+  if (settings.accumulates())
     for (const Tensor& t : table.tensors)
       if (t.trainable)
         accumulate(*this, slots<T>(), table, t, t.offset, t.size, gradients + t.offset);
-    if (!step_is_due()) {
-      ++collected;
-      return;
-    }
+  if (!update) {
+    ++collected;
+    return;
   }
-  Update<T> update(*this, table, weights, gradients);
-  if (settings.needs_norms()) update.measure_norms();
+  if (settings.needs_norms()) update->measure_norms();
   for (const Tensor& t : table.tensors)
-    if (t.trainable) update.apply(t, t.offset, t.size, update.stored(t, t.offset));
-  update.constrain(0, 1);
+    if (t.trainable) update->apply(t, t.offset, t.size, update->stored(t, t.offset));
+  update->constrain(0, 1);
   ++iterations;
   collected = 0;
   follow(table, weights);
@@ -140,6 +161,7 @@ void Optimizer::update(const std::vector<T*>& parameters, const std::vector<cons
     std::copy_n(gradients[i], sizes[i], g.data() + table.tensors[i].offset);
   }
   require_free("optimizer.update");
+  const FlushDenormals flush;
   prepare(table, p.data(), sizes);
   step_all(table, p.data(), g.data());
   for (std::size_t i = 0; i < sizes.size(); ++i)
@@ -174,11 +196,19 @@ Update<T>::Update(Optimizer& optimizer, const ParameterTable& table, T* paramete
       gradients_(gradients),
       slots_(optimizer.slots<T>()),
       rate_(optimizer.rate_scale * settings_.method.parameters[0]),
+      scalars_(optimizer.scalars),
       clip_(optimizer.clip) {
   const auto& kernels = optimizer_kernels<T>(settings_.method.index);
   const double* parameters_of = settings_.method.parameters.data();
-  kernels.prepare(parameters_of, rate_, optimizer.iterations + 1, scalars_.data());
   proportional_ = kernels.proportional(parameters_of);
+  // A mean that began later than others has its own bias to correct.
+  scalars_.resize(slots_.since.size());
+  for (std::size_t i = 0; i < scalars_.size(); ++i)
+    if (i > 0 && slots_.since[i] == slots_.since[i - 1])
+      scalars_[i] = scalars_[i - 1];
+    else
+      kernels.prepare(parameters_of, rate_, optimizer.iterations - slots_.since[i] + 1,
+                      scalars_[i].data());
 }
 
 template <class T>
@@ -191,7 +221,7 @@ UpdateRange<T> Update<T>::range(const Tensor& tensor, Index offset, Index n, con
   if (!slots_.average.empty() && tensor.constraint.none())
     r.average = slots_.average.data() + offset;
   r.n = n;
-  r.scalars = scalars_.data();
+  r.scalars = scalars_[place(tensor)].data();
   r.proportional = proportional_;
   r.rate_multiplier = tensor.rate_multiplier;
   r.gradient_scale = 1.0 / static_cast<double>(settings_.accumulation);
@@ -209,7 +239,7 @@ UpdateRange<T> Update<T>::range(const Tensor& tensor, Index offset, Index n, con
 template <class T>
 bool Update<T>::apply(const Tensor& tensor, Index offset, Index n, const T* g) const {
   UpdateRange<T> r = range(tensor, offset, n, g);
-  if (clips_) r.clip_scale = clip_[static_cast<std::size_t>(&tensor - table_.tensors.data())];
+  if (clips_) r.clip_scale = clip_[place(tensor)];
   return optimizer_kernels<T>(settings_.method.index).update(r);
 }
 
@@ -257,6 +287,7 @@ std::array<Prefetch, 4> Update<T>::soon(const Tensor& tensor, Index offset, Inde
 
 template <class T>
 void Update<T>::measure_norms() {
+  const FlushDenormals flush;  // as within a region
   clips_ = true;
   clip_.assign(table_.tensors.size(), 1);
   double total = 0;

@@ -30,6 +30,14 @@ struct OptimizerSettings {
   double& setting(int at) {
     return at < 0 ? weight_decay : method.parameters[static_cast<std::size_t>(at)];
   }
+  // Whether the method keeps a slot; what follows a schedule may be other than 0 at any step.
+  template <class T>
+  bool uses(int slot) const {
+    std::vector<double> parameters = method.parameters;
+    for (const ScheduledSetting& one : scheduled)
+      if (one.at >= 0) parameters[static_cast<std::size_t>(one.at)] = 1;
+    return optimizer_kernels<T>(method.index).uses(slot, parameters.data());
+  }
   bool needs_norms() const { return !std::isnan(clipnorm) || !std::isnan(global_clipnorm); }
   bool accumulates() const { return accumulation > 1; }
 };
@@ -43,11 +51,13 @@ Json write_optimizer(const OptimizerSettings& settings);
 template <class T>
 struct Slots {
   Buffer<T> slot[kMaxSlots];
-  Buffer<T> accumulated;     // the sum of gradients since the last step
-  Buffer<T> average;         // of all weights, if use_ema
-  std::vector<Index> start;  // by tensor: where its state begins, -1: nowhere
-  Index size = 0;            // of the parameters that it belongs to
+  Buffer<T> accumulated;             // the sum of gradients since the last step
+  Buffer<T> average;                 // of all weights, if use_ema
+  std::vector<Index> start;          // by tensor: where its state begins, -1: nowhere
+  std::vector<std::uint64_t> since;  // by tensor: the step before the state's first
+  Index size = 0;                    // of the parameters that it belongs to
   bool empty() const { return size == 0; }
+  Slots copy() const;
 };
 
 // Gives every trainable tensor a place in `start`; returns the size of a slot.
@@ -100,7 +110,9 @@ class Optimizer {
   // One step from a model's stored gradients.
   void step(Model& model);
 
-  std::vector<double> clip;  // by tensor: factors of the last clip by norm
+  // By tensor, of the last step: factors of the clip by norm, and what the method prepared.
+  std::vector<double> clip;
+  std::vector<std::array<double, kMaxScalars>> scalars;
 
  private:
   // From gradients of a whole table, weights alike; nothing but their sum if no step is due.
@@ -140,10 +152,11 @@ class Update {
 
  private:
   UpdateRange<T> range(const Tensor& tensor, Index offset, Index n, const T* g) const;
-  // Where a tensor's state lies, counted from its weights.
-  Index shift(const Tensor& tensor) const {
-    return slots_.start[static_cast<std::size_t>(&tensor - table_.tensors.data())] - tensor.offset;
+  std::size_t place(const Tensor& tensor) const {
+    return static_cast<std::size_t>(&tensor - table_.tensors.data());
   }
+  // Where a tensor's state lies, counted from its weights.
+  Index shift(const Tensor& tensor) const { return slots_.start[place(tensor)] - tensor.offset; }
 
   const OptimizerSettings& settings_;
   const ParameterTable& table_;
@@ -151,9 +164,10 @@ class Update {
   const T* gradients_;
   Slots<T>& slots_;
   double rate_;
-  std::array<double, kMaxScalars> scalars_{};
   unsigned proportional_;
-  std::vector<double>& clip_;  // kept by the optimizer, so that a step allocates nothing
+  // Kept by the optimizer, so that a step allocates nothing.
+  std::vector<std::array<double, kMaxScalars>>& scalars_;
+  std::vector<double>& clip_;
   bool clips_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace lamina {
 namespace {
@@ -183,7 +184,9 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   const bool accumulates = options.update && optimizer->settings.accumulates();
   const bool store = !options.update || accumulates || optimizer->settings.needs_norms();
   T* stored = store && !accumulates ? model_.stored_gradients() : nullptr;
-  bool good = true;
+  std::optional<Update<T>> update;  // before anything changes: a schedule's function may fail
+  if (options.update && optimizer->step_is_due())
+    update.emplace(*optimizer, table, model_.weights(), stored);
   if (store) {
     for_tiles([&](int thread, const Tile& tile) {
       T* g = stored ? stored + tile.offset : tile_[static_cast<std::size_t>(thread)].data();
@@ -194,30 +197,27 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
       return true;
     });
     if (!options.update) return StepResult::done;
-    if (!optimizer->step_is_due()) {
+    if (!update) {
       ++optimizer->collected;
       move_statistics();
+      optimizer->follow(table, model_.weights());
       return StepResult::done;
     }
   }
-  Update<T> update(*optimizer, table, model_.weights(), stored);
-  if (optimizer->settings.needs_norms()) update.measure_norms();
+  if (optimizer->settings.needs_norms()) update->measure_norms();
   // Weights and slots that do not stay in the second-level cache arrive while gradients are made.
   const bool prefetches = table.size > kResident;
-  good = for_tiles([&](int thread, const Tile& tile) {
+  const bool good = for_tiles([&](int thread, const Tile& tile) {
     const Tensor& t = tensor(tile);
-    if (store) return update.apply(t, tile.offset, tile.size, update.stored(t, tile.offset));
+    if (store) return update->apply(t, tile.offset, tile.size, update->stored(t, tile.offset));
     T* g = tile_[static_cast<std::size_t>(thread)].data();
-    if (prefetches) space_.context(thread).scratch->soon = update.soon(t, tile.offset, tile.size);
+    if (prefetches) space_.context(thread).scratch->soon = update->soon(t, tile.offset, tile.size);
     gradient(thread, tile, g);
-    return update.apply(t, tile.offset, tile.size, g);
+    return update->apply(t, tile.offset, tile.size, g);
   });
-  if (std::any_of(table.tensors.begin(), table.tensors.end(),
-                  [](const Tensor& t) { return !t.constraint.none(); }))
-    parallel(threads_, [&](int thread) { update.constrain(thread, threads_); });
   ++optimizer->iterations;
   optimizer->collected = 0;
-  if (!good) {
+  if (!good) {  // a constraint would hide it
     for (const Tensor& t : table.tensors)
       for (Index i = 0; i < t.size; ++i)
         if (!std::isfinite(model_.weights()[t.offset + i])) {
@@ -225,6 +225,9 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
           return StepResult::bad_weight;
         }
   }
+  if (std::any_of(table.tensors.begin(), table.tensors.end(),
+                  [](const Tensor& t) { return !t.constraint.none(); }))
+    parallel(threads_, [&](int thread) { update->constrain(thread, threads_); });
   move_statistics();
   optimizer->follow(table, model_.weights());
   return StepResult::done;

@@ -88,13 +88,11 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   if (!resumed && length_comes_from_fit())
     plan_schedules(std::max<std::uint64_t>(1, steps / optimizer->settings.accumulation),
                    options.epochs);
-  const int threads = options.scheduling.exact_threads
-                          ? thread_count(options.num_threads)
-                          : training_threads(net_, options.num_threads, batch);
   Buffer<T> start;  // of the first fit, by data; it becomes the model's if nothing below fails
   if (net_.awaits_data())
     start = net_.initialized_from(
-        {{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs}, threads);
+        {{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs},
+        fit_threads(options, batch));
   // What a divergence in the first epoch goes back to.
   if (start.empty())
     snapshot();
@@ -112,20 +110,12 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
     const Slots<T>& s = optimizer->slots<T>();
     if (s.average.size() == raw_.size() &&
         std::memcmp(net_.weights(), s.average.data(), raw_.bytes()) == 0)
-      std::copy_n(raw_.data(), raw_.size(), net_.weights());
+      for (const Tensor& t : net_.graph().parameters.tensors)
+        if (t.trainable)  // what has been frozen stays as it is seen
+          std::copy_n(raw_.data() + t.offset, t.size, net_.weights() + t.offset);
     raw_ = {};
   }
-  const T* first = start.empty() ? net_.weights() : start.data();
-  optimizer->prepare(net_.graph().parameters, first, layout_of(net_));
-  optimizer->follow(net_.graph().parameters, first);
-  if (!runner_ || runner_version_ != net_.version() || runner_batch_ != batch ||
-      runner_threads_ != threads || runner_scheduling_ != options.scheduling) {
-    runner_ = std::make_unique<StepRunner<T>>(net_, objective_, batch, threads, options.scheduling);
-    runner_version_ = net_.version();
-    runner_batch_ = batch;
-    runner_threads_ = threads;
-    runner_scheduling_ = options.scheduling;
-  }
+  make_ready(options, batch, start.empty() ? net_.weights() : start.data());
   data_ = std::move(data);
   options_ = options;
   if (!resumed) state.cursor = 0, state.open = {};
@@ -136,6 +126,28 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   net_.set_awaits_data(false);
   guard_ = std::move(guard);
   unless_begun.net = nullptr;
+}
+
+template <class T>
+int TrainerOf<T>::fit_threads(const FitOptions& options, Index batch) const {
+  return options.scheduling.exact_threads ? thread_count(options.num_threads)
+                                          : training_threads(net_, options.num_threads, batch);
+}
+
+// Places for the state of what is trainable now, and a runner that trains it.
+template <class T>
+void TrainerOf<T>::make_ready(const FitOptions& options, Index batch, const T* weights) {
+  const int threads = fit_threads(options, batch);
+  optimizer->prepare(net_.graph().parameters, weights, layout_of(net_));
+  optimizer->follow(net_.graph().parameters, weights);
+  if (runner_ && runner_version_ == net_.version() && runner_batch_ == batch &&
+      runner_threads_ == threads && runner_scheduling_ == options.scheduling)
+    return;
+  runner_ = std::make_unique<StepRunner<T>>(net_, objective_, batch, threads, options.scheduling);
+  runner_version_ = net_.version();
+  runner_batch_ = batch;
+  runner_threads_ = threads;
+  runner_scheduling_ = options.scheduling;
 }
 
 // A permutation by Fisher and Yates, from (seed, epoch) alone.
@@ -199,6 +211,8 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
   optimizer->epoch = state.epoch;
   EpochResult result;
   while (state.cursor < n) {
+    if (runner_version_ != net_.version())
+      make_ready(options_, runner_batch_, net_.weights());  // by a callback
     const Index rows = std::min(options_.batch_size, n - state.cursor);
     const Batch batch{{row_order() ? row_order() + state.cursor : nullptr, state.cursor, rows,
                        n - state.cursor - rows},
@@ -418,8 +432,8 @@ void TrainerOf<T>::reset() {
 template <class T>
 std::size_t TrainerOf<T>::bytes() const {
   const Slots<T>& s = optimizer->slots<T>();
-  std::size_t sum =
-      best_.bytes() + raw_.bytes() + s.average.bytes() + (runner_ ? runner_->bytes() : 0);
+  std::size_t sum = best_.bytes() + raw_.bytes() + s.average.bytes() + s.accumulated.bytes() +
+                    (runner_ ? runner_->bytes() : 0);
   for (const auto& slot : s.slot) sum += slot.bytes();
   const std::lock_guard<std::mutex> lock(evaluation_mutex_);
   if (evaluation_) sum += evaluation_->space.bytes();

@@ -118,6 +118,8 @@ class TrainerOf final : public Trainer {
   std::unique_ptr<Evaluation> take_evaluation(Index rows, Index block, int threads);
   void measure(Evaluation& e, const Batch& batch, const Data& data, int threads,
                const std::function<void()>& tick, T* predictions);
+  void make_ready(const FitOptions& options, Index batch, const T* weights);
+  int fit_threads(const FitOptions& options, Index batch) const;
   void draw_order();
   const std::int64_t* row_order() const;
   void roll_back();

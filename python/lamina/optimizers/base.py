@@ -30,7 +30,7 @@ class Optimizer(Configurable):
 
     One step does, in this order: the gradient with its penalties, the clips, weight decay, the
     optimizer itself, L1's proximal step, constraints, the moving average. What is frozen has no
-    gradient and no state.
+    gradient and no state; freed again, it begins without one, as in its first step.
 
     Each number of the method itself, and `weight_decay`, may be a Schedule or a Python function of
     the step in place of a float (an initial value apart); see ``lm.schedules.Schedule``.
@@ -42,7 +42,8 @@ class Optimizer(Configurable):
     clipnorm : float, optional
         Scale each tensor's gradient down to this Euclidean norm if it is longer. Default: no clip.
     clipvalue : float, optional
-        Cut each element of the gradient to [-clipvalue, clipvalue]. Default: no clip.
+        Cut each element of the gradient to [-clipvalue, clipvalue], after a clip by norm. Default:
+        no clip.
     global_clipnorm : float, optional
         Scale all gradients together down to this norm if they are longer. Default: no clip.
     weight_decay : float or Schedule, default 0.0
@@ -51,7 +52,8 @@ class Optimizer(Configurable):
     use_ema : bool, default False
         Keep an exponential moving average of the weights beside them.
     ema_momentum : float, default 0.99
-        average = ema_momentum · average + (1 - ema_momentum) · weight, from 0 to 1.
+        average = ema_momentum · average + (1 - ema_momentum) · weight, from 0 to 1. It begins with
+        the weights before the first step. (Keras, PyTorch: with those after it.)
     gradient_accumulation_steps : int, default 1
         Batches whose gradients are averaged before each step, so that a batch of 4 · 64 rows needs
         the memory of 64. `iterations` and schedules count steps, not batches; batches left over at

@@ -15,7 +15,7 @@ inline constexpr int kMaxSlots = 3;
 inline constexpr int kMaxScalars = 8;
 
 // A decay rate of 1 would never forget; Adam's bias correction would divide by 0.
-inline constexpr double kBelowOne = 0.9999999;
+inline constexpr double kBelowOne = 0.999999;
 
 inline constexpr Parameter rate(double value) { return {"learning_rate", value, 0, kInfinity}; }
 inline constexpr Parameter epsilon(double value) { return {"epsilon", value, 0, kInfinity}; }
