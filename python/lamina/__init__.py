@@ -22,6 +22,7 @@ from lamina import (
     losses,
     metrics,
     optimizers,
+    plots,
     regularizers,
     schedules,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "losses",
     "metrics",
     "optimizers",
+    "plots",
     "regularizers",
     "schedules",
     "show_versions",

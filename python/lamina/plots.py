@@ -3,14 +3,132 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from lamina import activations
+from lamina.schedules.base import Schedule, Scheduled, as_schedule
 
 if TYPE_CHECKING:
     from lamina.history import History
 
-__all__ = ["save_learning_curve"]
+__all__ = ["activation", "save_learning_curve", "schedule"]
+
+
+def activation(
+    activation: str | activations.Activation,
+    *,
+    axes: Any = None,
+    span: tuple[float, float] = (-5.0, 5.0),
+) -> Any:
+    """Draw an activation function and, dashed, its derivative.
+
+    Of a function of whole rows (softmax, log_softmax) the first output of the row (x, 0) is drawn,
+    and its derivative by x.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        As in a layer: ``"gelu"`` or ``lm.activations.ELU(alpha=0.5)``.
+    axes : matplotlib Axes, optional
+        Where to draw; default a new figure.
+    span : pair of float, default (-5, 5)
+        Lowest and highest x.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes.figure.savefig("gelu.png")`` writes the picture.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed; the message names the remedy.
+    ValueError
+        If there is no such function.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> axes = lm.plots.activation("gelu")
+    >>> [line.get_label() for line in axes.lines[-2:]]
+    ['value', 'derivative']
+    """
+    function = activations.get(activation)
+    title = f"{function!r}".removeprefix("lm.activations.").removesuffix("()")
+    # An even number of points: none is at a kink in the middle, where a derivative jumps.
+    x = np.linspace(*span, 400)
+    if isinstance(function, activations.RowwiseActivation):
+        row = np.stack([x, np.zeros_like(x)], axis=1)
+        y, slope = function(row)[:, 0], function.jacobian(row)[:, 0, 0]
+        title += " of the row (x, 0)"
+    else:
+        assert isinstance(function, activations.ElementwiseActivation)
+        y, slope = function(x), function.derivative(x)
+    axes = _new_axes() if axes is None else axes
+    axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
+    axes.plot(x, y, color="C0", linewidth=1.8, label="value")
+    axes.plot(x, slope, "--", color="C3", linewidth=1.4, label="derivative")
+    axes.set(title=title, xlim=span)
+    return axes
+
+
+def schedule(schedule: Scheduled, *, steps: int = 100, axes: Any = None) -> Any:
+    """Draw what a schedule gives at each step, or epoch, of a training.
+
+    Parameters
+    ----------
+    schedule : Schedule or function
+        ``lm.OneCycle(0.1)``, or any Python function of the step.
+    steps : int, default 100
+        How many steps, or epochs if that is the schedule's unit. A schedule whose ``total_steps``
+        is None takes them for its length, as it does in a fit.
+    axes : matplotlib Axes, optional
+        Where to draw; default a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes.figure.savefig("schedule.png")`` writes the picture.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed; the message names the remedy.
+    ValueError
+        If the length of a schedule inside this one is not known: give its ``total_steps``.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> axes = lm.plots.schedule(lm.OneCycle(0.1), steps=100)
+    >>> bool(abs(axes.lines[0].get_ydata().max() - 0.1) < 1e-12)
+    True
+    """
+    follows = as_schedule(schedule)
+    if not isinstance(follows, Schedule):
+        raise TypeError(f"plots.schedule: expected a Schedule or a function, got {follows!r}")
+    known = follows
+    if getattr(follows, "total_steps", steps) is None:
+        known = type(follows).from_config({**follows.get_config(), "total_steps": steps})
+    t = np.arange(steps)
+    values = known(t)
+    axes = _new_axes() if axes is None else axes
+    axes.plot(t, values, color="C0", linewidth=1.8, drawstyle="steps-post")
+    axes.set(title=type(follows).__name__, xlabel=f"{getattr(follows, 'unit', 'step')}s")
+    axes.set(xlim=(0, steps), ylim=(0, 1.08 * max(float(values.max()), 1e-300)))
+    return axes
+
+
+def _new_axes() -> Any:
+    """Return the axes of a new figure that no window of matplotlib's knows."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError('pictures need matplotlib: pip install "lamina[plot]"') from None
+    return Figure(figsize=(5.0, 3.4), dpi=120, layout="constrained").add_subplot()
 
 
 def save_learning_curve(
