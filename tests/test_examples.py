@@ -22,8 +22,12 @@ def test_the_first_questions_are_there():
     assert {path.stem for path in EXAMPLES} >= {
         "q01_neuron",
         "q02_equations",
+        "q03_activations",
         "q04_backpropagation",
+        "q05_losses",
         "q06_training",
+        "q07_optimizers",
+        "q08_learning_rate",
     }
 
 
