@@ -28,12 +28,14 @@ def run(*command: object, **options) -> str:
     return done.stdout
 
 
-def cmake_build(folder: Path, *switches: str, targets: tuple[str, ...] = ("all",)) -> str:
+def cmake_build(
+    folder: Path, *switches: str, targets: tuple[str, ...] = ("all",), source: Path = ROOT
+) -> str:
     """Configure with -DLAMINA_<switch> each and build; return what CMake said first."""
     if not (shutil.which("cmake") and shutil.which("ninja")):
         pytest.skip('needs the extra "cpp"')
     options = [f"-DLAMINA_{switch}" for switch in switches]
-    command = ["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
+    command = ["cmake", "-S", source, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
     said = run(*command, "-DLAMINA_WERROR=ON", *options)
     jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", "2")
     run("cmake", "--build", folder, "--parallel", jobs, "--target", *targets)
