@@ -1,5 +1,7 @@
 """Sequences of learning rates and momenta beside PyTorch's schedulers, to 1e-11 of scale."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -256,6 +258,17 @@ def test_plateau_sees_reductions():
     ids=["one-cycle", "cyclical"],
 )
 def test_20_steps_with_rate_and_momentum(schedule, theirs):
+    train_both(lm.Momentum(learning_rate=schedule, momentum=schedule.momentum()), theirs)
+
+
+@pytest.mark.parametrize("name", list(SIMPLE))
+def test_20_steps_with_each_schedule(name):
+    theirs, ours = SIMPLE[name]
+    train_both(lm.Momentum(learning_rate=copy.deepcopy(ours), momentum=0.9), theirs)
+
+
+def train_both(ours, theirs):
+    """20 steps of a small network, a step of the schedule each, end at the same weights."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(80, 5)), rng.normal(size=(80, 2))
     layers = [lm.Input(5), lm.Dense(6, activation="tanh"), lm.Dense(2)]
@@ -275,7 +288,6 @@ def test_20_steps_with_rate_and_momentum(schedule, theirs):
         optimizer.step()
         if step < 19:
             scheduler.step()
-    ours = lm.Momentum(learning_rate=schedule, momentum=schedule.momentum())
     trainer = lm.Trainer(model, loss="mse", optimizer=ours)
     trainer.fit(x, y, epochs=4, batch_size=16, shuffle=False, verbose=0)
     for mine, other in zip(model.layers, (net[0], net[2]), strict=True):
