@@ -124,8 +124,9 @@ struct NAdam : TwoMoments {
       return p[1] * (1 - 0.5 * exp(static_cast<double>(i) * p[4] * log(0.96)));
     };
     // Each factor is at most b1: once b1^t is nothing beside 1, so is the product.
-    double product = power(p[1], t) < 1e-18 ? 0 : 1;
-    for (std::uint64_t i = 1; product > 0 && i <= t; ++i) product *= c(i);
+    constexpr double kNothing = 1e-18;
+    double product = power(p[1], t) < kNothing ? 0 : 1;
+    for (std::uint64_t i = 1; product > kNothing && i <= t; ++i) product *= c(i);
     const double next = c(t + 1);
     s[0] = rate * next / (1 - product * next);
     s[6] = rate * (1 - c(t)) / (1 - product);
