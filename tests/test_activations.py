@@ -86,6 +86,24 @@ def test_learned_activations_learn_save_freeze_and_keep_their_bits(activation, t
     assert np.array_equal(again.predict(x), model.predict(x))
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "tanh"])
+def test_gradients_of_a_blend_whose_units_have_learned_different_shares(name):
+    layers = [lm.Input(4), lm.Dense(5, activation=A.Parametric(name)), lm.Dense(2)]
+    model = lm.Model(layers, seed=2, dtype="float64")
+    model.layers[0].alpha = [0.1, 0.5, 0.9, -0.4, 2.0]
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
+    assert lm.check_gradients(model, x, y, lm.losses.MeanSquaredError()).max_error < 1e-6
+
+
+def test_a_learned_activation_layer_can_be_frozen_where_it_is_made():
+    layer = lm.Activation("prelu", trainable=False, learning_rate_multiplier=2.0)
+    model = lm.Model([lm.Input(2), layer, lm.Dense(1)], seed=0)
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    lm.Trainer(model, loss="mse", optimizer="sgd").fit(x, x[:, :1], epochs=2, verbose=0)
+    assert (layer.alpha == 0.25).all()
+
+
 def test_a_learned_activation_of_a_whole_row():
     model = lm.Model([lm.Input(3), lm.Activation(A.Parametric("softmax", initial=0.25))], seed=0)
     x = np.array([[1.0, 2.0, 4.0]], dtype=np.float32)

@@ -296,3 +296,68 @@ def test_a_fit_on_more_rows_may_follow_one_that_was_stopped():
         trainer.fit(x[:rows], x[:rows, 0], epochs=1, batch_size=256, callbacks=[stop], verbose=0)
         trainer.fit(x[:rows], x[:rows, 0], epochs=1, batch_size=256, shuffle=False, verbose=0)
     assert np.isfinite(model.predict(x)).all()
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.9999, 1e-7])
+def test_dropout_keeps_the_mean_at_any_rate(rate):
+    """The rate is rounded to 16 bits: the scale has to be that of the rounded one."""
+    layers = [lm.Input(1), lm.Dense(1024, kernel_initializer="ones"), lm.Dropout(rate)]
+    model = lm.Model(layers, seed=3)
+    kept = max(1, 65536 - round(rate * 65536))
+    y = model.forward(np.ones((1024, 1)), training=True)
+    assert set(np.unique(y)) <= {np.float32(0), np.float32(65536 / kept)}
+    deviation = np.sqrt((65536 / kept - 1) / y.size)
+    assert abs(y.mean() - 1) <= 5 * deviation
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        (lambda: lm.Lion(0.01), {}),
+        (lambda: lm.SGD(0.01), {"kernel_regularizer": lm.L1(0.1)}),
+        (lambda: lm.SGD(0.01), {"kernel_constraint": "non_neg"}),
+    ],
+    ids=["a sign", "a threshold", "a constraint"],
+)
+def test_a_gradient_that_is_not_finite_is_noticed(optimizer, options):
+    """Where the update itself would make numbers of it."""
+
+    def loss(y_true, y_pred):
+        gradient = y_pred - y_true
+        gradient[0] = np.nan
+        return (gradient**2).sum(axis=1) * 0, gradient
+
+    layers = [lm.Input(2), lm.Dense(3, activation="relu", **options), lm.Dense(1)]
+    model = lm.Model(layers, seed=0)
+    before = model.fingerprint()
+    trainer = lm.Trainer(model, loss=loss, optimizer=optimizer())
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.warns(RuntimeWarning, match="non-finite"):
+        history = trainer.fit(x, x[:, :1], epochs=3, verbose=0)
+    assert "diverged" in history.stop_reason
+    assert model.fingerprint() == before
+
+
+def test_dropout_of_a_fits_length_beside_an_initialiser_that_sees_data():
+    start = lm.initializers.UnitVariance()
+    layers = [
+        lm.Input(3),
+        lm.Dense(8, kernel_initializer=start),
+        lm.Dropout(lm.schedules.Linear(0.3)),
+        lm.Dense(1),
+    ]
+    trainer = lm.Trainer(lm.Model(layers, seed=0), loss="mse")
+    x = np.random.default_rng(0).normal(size=(64, 3))
+    history = trainer.fit(x, x[:, :1], epochs=2, batch_size=16, verbose=0)
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_weights_that_the_user_sets_between_fits_are_where_the_average_begins():
+    model = lm.Model([lm.Input(1), lm.Dense(1)], seed=0)
+    optimizer = lm.SGD(1e-9, use_ema=True, ema_momentum=0.99)
+    trainer = lm.Trainer(model, loss="mse", optimizer=optimizer)
+    x = np.ones((16, 1))
+    trainer.fit(x, x, epochs=1, batch_size=8, verbose=0)
+    model.layers[0].kernel[:] = 5
+    trainer.fit(x, x, epochs=1, batch_size=8, verbose=0)
+    assert model.layers[0].kernel[0, 0] == pytest.approx(5, rel=1e-5)

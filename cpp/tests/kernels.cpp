@@ -214,6 +214,7 @@ void check_losses() {
 template <class T>
 void check_dropout() {
   constexpr double kRate = 0.3;
+  constexpr T kScale = T(65536.0 / (65536 - 19661));
   constexpr std::uint64_t kSeed = 12345678901, kStep = 7;
   constexpr Index kFirst = 16, kRows = 32;  // rows 16 ... 47 of the batch, in chunks of 16
   for (Index n = 1; n <= kLength; ++n) {
@@ -234,8 +235,8 @@ void check_dropout() {
       const std::uint32_t word = block[static_cast<std::size_t>(element % 128 / 32)];
       const bool keep = (half % 2 ? word >> 16 : word & 0xFFFF) >= std::uint32_t{19661};  // 0.3
       const auto at = static_cast<std::size_t>(i);
-      y[at] = keep ? x[at] * T(1 / (1 - kRate)) : T(0);
-      d[at] = x[at] + (keep ? g[at] * T(1 / (1 - kRate)) : T(0));
+      y[at] = keep ? x[at] * kScale : T(0);
+      d[at] = x[at] + (keep ? g[at] * kScale : T(0));
     }
     for (Index shift = 0; shift < kShifts; ++shift) {
       std::vector<T> in(static_cast<std::size_t>(kRows * n + shift)), gradient = in;

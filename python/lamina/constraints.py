@@ -14,7 +14,7 @@ class Constraint(Configurable):
 
     ``lm.Dense(64, kernel_constraint=lm.constraints.MaxNorm(3.0))``. Norms are those of a unit's
     incoming weights, a column of the kernel; a bias counts as one column. (Keras' ``axis=0``.) The
-    moving average of weights follows the constrained ones.
+    moving average of weights follows the constrained ones (a mean of vectors of norm 1 is shorter).
     """
 
 

@@ -208,6 +208,7 @@ class Dense(_Activated):
         Penalty on the kernel or the bias, for instance ``lm.L2(1e-4)``. Default: none.
     activity_regularizer : str or Regularizer, optional
         Penalty on the layer's outputs y; see :class:`ActivityRegularization`. Default: none.
+        Meant for hidden layers: with it on the last one the loss goes through probabilities.
     kernel_constraint, bias_constraint : str or Constraint, optional
         What they must be after each step, for instance ``lm.constraints.MaxNorm(3.0)``. Default:
         none.
@@ -298,7 +299,9 @@ class Dropout(Layer):
 
     In training y = x · m / (1 - rate), where m is 0 with probability `rate` and 1 otherwise, drawn
     anew for each element and step; else y = x. So the mean is kept, and nothing has to be scaled
-    when predicting. The same seed draws the same masks, whatever the number of threads.
+    when predicting. (16 random bits decide on an element: the rate is rounded to a multiple of
+    2^-16, at most 1 - 2^-16, and the scale with it.) The same seed draws the same masks, whatever
+    the number of threads.
 
     Parameters
     ----------
@@ -344,6 +347,10 @@ class Activation(_Activated):
     ----------
     activation : str or Activation
         The function, by name or as an object of ``lm.activations``.
+    learning_rate_multiplier, weight_decay_multiplier : float, default 1.0
+        As of Dense, for what a learned activation learns.
+    trainable : bool, default True
+        False: training leaves that as it is. Can be set at any time.
     name : str, optional
         Default: given by the model ("activation", "activation_1", …).
 
@@ -359,6 +366,9 @@ class Activation(_Activated):
 
     activation: str | activations.Activation
     _: KW_ONLY
+    learning_rate_multiplier: float = 1.0
+    weight_decay_multiplier: float = 1.0
+    trainable: bool = True
     name: str | None = None
 
 
@@ -375,6 +385,10 @@ class ActivityRegularization(Layer):
     mean over the epoch, beside the penalty on the weights. By hand, ``model.backward`` adds its
     gradient after ``model.forward(x, training=True)``, each row's share being 1 / rows, and leaves
     it out after ``training=False``. Predictions pass it at no cost.
+
+    Place it behind hidden layers. Behind the last one's softmax or sigmoid the loss cannot read
+    logits any more: it goes through probabilities, whose clipping takes the gradient of rows that
+    are surely wrong.
 
     Keras' documentation divides the sum by the rows of the batch, whatever their weights (and its
     third version, as it is written, does not divide). There is no proximal step for activities:

@@ -70,8 +70,9 @@ bool update(const UpdateRange<T>& r) {
   for_packets<T>(r.n, [&, zero = Vec<T>(T(0))](auto part, Index i, Index) {
     Vec<T> s[O::slots + 1];
     for (int k = 0; k < O::slots; ++k) s[k] = has(k) ? part.load(slot[k] + i) : zero;
-    const Vec<T> out = step<O>(c, part.load(p + i), part.load(g + i), s);
+    const Vec<T> slope = part.load(g + i), out = step<O>(c, part.load(p + i), slope, s);
     finite = fma(part.keep(out, zero), zero, finite);  // 0 * inf and 0 * NaN are NaN
+    finite = fma(slope, zero, finite);  // of which a sign or a threshold would make a number
     part.store(out, p + i);
     for (int k = 0; k < O::slots; ++k)
       if (has(k)) part.store(s[k], slot[k] + i);

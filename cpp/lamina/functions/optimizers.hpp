@@ -36,7 +36,7 @@ struct UpdateRange {
 
 template <class T>
 struct OptimizerKernels {
-  // Updates the range; false if a weight became non-finite.
+  // Updates the range; false if a gradient was or a weight became non-finite.
   bool (*update)(const UpdateRange<T>&);
   void (*prepare)(const double* parameters, double rate, std::uint64_t t, double* scalars);
   bool (*uses)(int slot, const double* parameters);

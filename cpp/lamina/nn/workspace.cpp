@@ -63,7 +63,7 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
 template <class T>
 void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training, std::uint64_t seed,
                          const Clock& clock, std::uint64_t batch_number) {
-  for (std::size_t i = 0; training && i < scheduled_.size(); ++i)
+  for (std::size_t i = 0; training && plan_.options.noise && i < scheduled_.size(); ++i)
     if (const Scheduled* parameter = plan_.graph.ops[i]->scheduled())
       scheduled_[i] = parameter->value(clock);
   rows_ = batch;

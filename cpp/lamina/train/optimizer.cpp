@@ -136,9 +136,10 @@ void Optimizer::step_all(const ParameterTable& table, T* weights, const T* gradi
     return;
   }
   if (settings.needs_norms()) update->measure_norms();
+  bool good = true;
   for (const Tensor& t : table.tensors)
-    if (t.trainable) update->apply(t, t.offset, t.size, update->stored(t, t.offset));
-  update->constrain(0, 1);
+    if (t.trainable) good &= update->apply(t, t.offset, t.size, update->stored(t, t.offset));
+  if (good) update->constrain(0, 1);  // which would make numbers of NaNs
   ++iterations;
   collected = 0;
   follow(table, weights);

@@ -221,9 +221,11 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
     for (const Tensor& t : table.tensors)
       for (Index i = 0; i < t.size; ++i)
         if (!std::isfinite(model_.weights()[t.offset + i])) {
-          culprit_ = t.name;
+          culprit_ = "a weight of " + t.name;
           return StepResult::bad_weight;
         }
+    culprit_ = "a gradient";
+    return StepResult::bad_weight;
   }
   if (std::any_of(table.tensors.begin(), table.tensors.end(),
                   [](const Tensor& t) { return !t.constraint.none(); }))

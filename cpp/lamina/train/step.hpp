@@ -52,7 +52,7 @@ class StepRunner {
                  const StepOptions& options, Monitor& monitor);
 
   const Sums& sums() const { return sums_; }               // of the last step
-  const std::string& culprit() const { return culprit_; }  // the tensor that became non-finite
+  const std::string& culprit() const { return culprit_; }  // what became non-finite
   Index bad_row() const { return bad_row_; }
   std::size_t bytes() const { return space_.bytes(); }
 

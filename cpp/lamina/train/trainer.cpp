@@ -107,9 +107,11 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   optimizer->in_fit = false;
   if (!raw_.empty()) {  // the last fit left the average in the model: go on from the weights
                         // beneath
-    const Slots<T>& s = optimizer->slots<T>();
-    if (s.average.size() == raw_.size() &&
-        std::memcmp(net_.weights(), s.average.data(), raw_.bytes()) == 0)
+    Slots<T>& s = optimizer->slots<T>();
+    const bool ours = s.average.size() == raw_.size();
+    if (ours && std::memcmp(net_.weights(), s.average.data(), raw_.bytes()) != 0)
+      std::copy_n(net_.weights(), raw_.size(), s.average.data());  // the user's own: begin there
+    else if (ours)
       for (const Tensor& t : net_.graph().parameters.tensors)
         if (t.trainable)  // what has been frozen stays as it is seen
           std::copy_n(raw_.data() + t.offset, t.size, net_.weights() + t.offset);
@@ -230,8 +232,7 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
            " holds NaN or infinity; the weights are those of the last completed step");
     }
     if (step == StepResult::bad_loss || step == StepResult::bad_weight) {
-      const std::string what =
-          step == StepResult::bad_loss ? "the loss" : "a weight of " + runner_->culprit();
+      const std::string what = step == StepResult::bad_loss ? "the loss" : runner_->culprit();
       result.reason = concat(what, " became non-finite in step ", optimizer->iterations, " (epoch ",
                              state.epoch,
                              "); the weights are back at the last good epoch. Lower the learning "

@@ -1,8 +1,8 @@
 // What a loss is. A struct of one of four kinds, told apart by its one function:
-//   template <class T> Pair<T, Vec<T>> element(p, y)     a register of elements, in the model's
-//   type template <class Rows, class T> RowValue row(...)     a view of rows (base/rows.hpp),
-//   likewise Pair element(Vec<double> p, Vec<double> y)           a register, always in double
-//   double row(n, p, y, d)                               a row, always in double
+// - template <class T> Pair<T, Vec<T>> element(p, y): a register of elements, in the model's type
+// - template <class Rows, class T> RowValue row(...): a view of rows (base/rows.hpp), likewise
+// - Pair element(Vec<double> p, Vec<double> y): a register, always in double
+// - double row(n, p, y, d): a row, always in double
 // The first two are for losses that are everywhere: they are compiled for each type into the loop
 // around them. The others share their loops, so that a loss costs a kilobyte of code. What else a
 // loss wants (of the last activation, of its targets) it says as data: traits().

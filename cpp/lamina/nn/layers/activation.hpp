@@ -29,7 +29,7 @@ inline Value build_activation(Builder& builder, const Choice& choice, Value x) {
 
 class Activation : public Layer {
  public:
-  static std::vector<Argument> arguments() { return {required("activation")}; }
+  static std::vector<Argument> arguments() { return with_parameters({required("activation")}); }
   Activation(const Json& json, Names&)
       : choice_(read_activation(Fields("Activation", json).at("activation"))) {}
   Value build(Builder& builder, Value x) const override {

@@ -13,7 +13,10 @@ class BlendOp : public Op<T> {
  public:
   using typename Op<T>::Ctx;
   BlendOp(const Blend& what, int alpha, Index offset)
-      : blend_(what), kernels_(activation_kernels<T>(what.function.index)), alpha_(offset) {
+      : blend_(what),
+        kernels_(activation_kernels<T>(what.function.index)),
+        row_wise_(is_row_wise(what.function)),
+        alpha_(offset) {
     this->kind = "blend";
     this->flags.needs_inputs = true;
     this->tensors = {alpha};
@@ -31,13 +34,22 @@ class BlendOp : public Op<T> {
   void backward(const Ctx& c, Range rows, const std::vector<bool>& add) const override {
     if (!this->d_in(c, rows.begin)) return;
     const Index n = this->output.width;
-    T* f = scratch(c, n);
+    T *f = scratch(c, 2 * n), *share = f + n;
     for (Index r = rows.begin; r < rows.end; ++r) {
       const T *x = this->in(c, r), *dy = this->d_out(c, r);
       T* dx = this->d_in(c, r);
       kernels_.forward(parameters(), 1, n, x, f);
-      kernels_.backward(parameters(), 1, n, x, f, dy, f);
-      blend(blend_.of_input, n, c.parameters + alpha_, dy, f, add[0] ? f : dx);
+      if (row_wise_) {  // an output's share goes to all inputs of the row
+        const T* alpha = c.parameters + alpha_;
+        for (Index j = 0; j < n; ++j)
+          share[j] = (blend_.of_input ? T(1) - alpha[j] : alpha[j]) * dy[j];
+        kernels_.backward(parameters(), 1, n, x, f, share, f);
+        for (Index j = 0; j < n; ++j) f[j] += dy[j] - share[j];
+        if (!add[0]) std::copy_n(f, n, dx);
+      } else {
+        kernels_.backward(parameters(), 1, n, x, f, dy, f);
+        blend(blend_.of_input, n, c.parameters + alpha_, dy, f, add[0] ? f : dx);
+      }
       if (add[0])
         for (Index j = 0; j < n; ++j) dx[j] += f[j];
     }
@@ -69,6 +81,7 @@ class BlendOp : public Op<T> {
 
   Blend blend_;
   const ActivationKernels<T>& kernels_;
+  bool row_wise_;
   Index alpha_;
 };
 

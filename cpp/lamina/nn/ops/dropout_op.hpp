@@ -56,13 +56,17 @@ class DropoutOp : public Op<T> {
     return c.state[this->index] + row / kRowStep * chunk_bytes();
   }
 
-  // 16 bits decide on an element: the rate is rounded to a multiple of 2^-16.
+  // 16 bits decide on an element: the rate is rounded to a multiple of 2^-16, below 1. The scale
+  // follows the rounded one, so that the mean is kept.
+  std::uint32_t limit(const Ctx& c) const {
+    return static_cast<std::uint32_t>(std::min(rate(c) * 0x1.0p16 + 0.5, 65535.0));
+  }
   void draw(const Ctx& c, Index row) const {
     const Philox random(c.seed);
     const Philox::Block counter = Philox::counter(
         Stream::dropout, static_cast<std::uint32_t>(this->index),
         static_cast<std::uint32_t>(c.step), static_cast<std::uint32_t>(row / kRowStep), 0);
-    const auto limit = static_cast<std::uint32_t>(std::min(rate(c) * 0x1.0p16 + 0.5, 65535.0));
+    const std::uint32_t limit = this->limit(c);
     std::byte* out = bits(c, row);
     for (Index g = 0; g < groups(); ++g) {
       const Philox::Bits kept = random.at_least(limit, counter, static_cast<std::uint32_t>(g));
@@ -73,7 +77,7 @@ class DropoutOp : public Op<T> {
   // (x may be y.)
   void apply(const Ctx& c, Index row, const T* x, T* y, bool add) const {
     constexpr Index w = Vec<T>::size;
-    const Vec<T> scale(T(1 / (1 - rate(c)))), zero(T(0));
+    const Vec<T> scale(T(65536.0 / (65536 - limit(c)))), zero(T(0));
     const std::byte* kept = bits(c, row);
     const Index n = kRowStep * this->output.width;
     for (Index i = 0; i < n; i += kRowStep) {
