@@ -70,6 +70,14 @@ EIGEN_ALWAYS_INLINE Vec<T> reduce_by_ln2(Vec<T> x, Vec<T>& n) {
   return fma(-n, Vec<T>(kLn2Low<T>), fma(-n, Vec<T>(kLn2High<T>), x));
 }
 
+// exp(x) for x in [kExpLow, kExpHigh].
+template <class T>
+EIGEN_ALWAYS_INLINE Vec<T> exp_in_range(Vec<T> x) {
+  Vec<T> n;
+  const Vec<T> r = reduce_by_ln2(x, n);
+  return scale_by_power_of_two(expm1_reduced(r) + Vec<T>(T(1)), n);
+}
+
 // ln(1 + f) + e ln(2) for 1 + f in [1/sqrt(2), sqrt(2)), through s = f / (2 + f), as fdlibm's
 // e_log.c arranges it.
 template <class T>
@@ -125,10 +133,7 @@ inline constexpr T kNormalMiddle = T(0.5625);
 template <class T>
 EIGEN_ALWAYS_INLINE Vec<T> exp(Vec<T> x) {
   const Vec<T> low(detail::kExpLow<T>), high(detail::kExpHigh<T>);
-  Vec<T> n;
-  const Vec<T> r = detail::reduce_by_ln2(min(max(x, low), high), n);
-  Vec<T> y = scale_by_power_of_two(detail::expm1_reduced(r) + Vec<T>(T(1)), n);
-  y = select(less(x, low), Vec<T>(T(0)), y);
+  Vec<T> y = select(less(x, low), Vec<T>(T(0)), detail::exp_in_range(min(max(x, low), high)));
   y = select(less(high, x), Vec<T>(std::numeric_limits<T>::infinity()), y);
   return select(equal(x, x), y, x);
 }
@@ -192,7 +197,9 @@ struct Normal {
 };
 template <class T>
 EIGEN_ALWAYS_INLINE Normal<T> normal(Vec<T> x) {
-  const Vec<T> one(T(1)), bell = exp(Vec<T>(T(-0.5)) * x * x);
+  const Vec<T> one(T(1)), low(detail::kExpLow<T>), power = Vec<T>(T(-0.5)) * x * x;
+  const Vec<T> in_range = detail::exp_in_range(max(power, low));  // any number for NaN
+  const Vec<T> bell = select(less(power, low), Vec<T>(T(0)), in_range);
   const Vec<T> t = one / fma(Vec<T>(detail::kNormalScale<T>), abs(x), one);
   const Vec<T> tail =
       bell * t *
