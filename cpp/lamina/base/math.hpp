@@ -189,7 +189,7 @@ EIGEN_ALWAYS_INLINE Vec<T> tanh(Vec<T> x) {
   return select(less(x, Vec<T>(T(0))), -y, y);
 }
 
-// The normal distribution: P(X < x), within 4 ulp for x >= 0 and 4 ulp of 1 below, and
+// The normal distribution: P(X < x), within 4.5 ulp for x >= 0 and 4.5 ulp of 1 below, and
 // exp(-x^2 / 2).
 template <class T>
 struct Normal {
