@@ -20,7 +20,6 @@ from cases import CASES, LEARNING_RATE, Array, Case, Data, make_data
 from crew import say
 
 import lamina as lm
-from lamina import _preview as preview
 
 Epoch = Callable[[], object]
 CODES = 1000  # categories of the embedding
@@ -94,10 +93,10 @@ def compositions(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Mod
         return [lm.Input(width), lm.Dense(units, activation="relu")]
 
     half = units // 2
-    block = [lm.Dense(half), preview.BatchNormalization(), lm.Activation("relu"), lm.Dense(units)]
+    block = [lm.Dense(half), lm.BatchNormalization(), lm.Activation("relu"), lm.Dense(units)]
     branches = [[lm.Dense(half, activation="relu")], [lm.Dense(half, activation="tanh")]]
     numbers = [lm.Input(width, name="x"), lm.Dense(units, activation="relu")]
-    codes = [lm.Input(1, kind="codes", cardinality=CODES, name="codes"), preview.Embedding(16)]
+    codes = [lm.Input(1, kind="codes", cardinality=CODES, name="codes"), lm.Embedding(16)]
     both = {"x": data.x, "codes": np.arange(len(data.x), dtype=np.int32) * 7 % CODES}
 
     def middle(*layers: object) -> list[object]:
@@ -109,10 +108,10 @@ def compositions(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Mod
     plain = lm.Dense(units, activation="relu")
     return {
         "plain": make(middle(plain)),
-        "residual block with batch normalization": make(middle(preview.Residual(block))),
-        "two branches": make(middle(preview.Parallel(branches))),
+        "residual block with batch normalization": make(middle(lm.Residual(block))),
+        "two branches": make(middle(lm.Parallel(branches))),
         "embedding beside numbers": make(
-            [preview.Parallel([numbers, codes]), lm.Dense(units, activation="relu"), lm.Dense(1)],
+            [lm.Parallel([numbers, codes]), lm.Dense(units, activation="relu"), lm.Dense(1)],
             both,
         ),
         "dropout 0.2": make(middle(lm.Dropout(0.2), lm.Dense(units, activation="relu"))),

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina import _preview
 
 L1, L2 = 0.3, 0.7
 ROWS = 7
@@ -82,8 +81,8 @@ def twice(f):
 def before_branches(f):
     """Its value has two readers, and so has the value it reads."""
     first = lm.Dense(4, activation=f)
-    inner = _preview.Residual([lm.ActivityRegularization(L1, L2), lm.Dense(4, activation="tanh")])
-    again = _preview.Residual([lm.Dense(4, activation="tanh")])
+    inner = lm.Residual([lm.ActivityRegularization(L1, L2), lm.Dense(4, activation="tanh")])
+    again = lm.Residual([lm.Dense(4, activation="tanh")])
     layers = [lm.Input(5), first, inner, lm.ActivityRegularization(L1, L2), again, lm.Dense(2)]
     dense = inner.layers[1]
 

@@ -32,7 +32,6 @@ PYTHON_FLOORS = [
         "schedules",
     ],
     ["layers"],
-    ["_preview"],
     ["model"],
     ["callbacks", "gradients", "history"],
     ["trainer"],

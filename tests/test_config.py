@@ -14,7 +14,6 @@ import pytest
 import lamina as lm
 from lamina import (
     _config,
-    _preview,
     activations,
     callbacks,
     constraints,
@@ -34,7 +33,6 @@ MODULES = [
     constraints,
     initializers,
     layers,
-    _preview,
     losses,
     metrics,
     optimizers,
@@ -214,7 +212,7 @@ def test_every_argument_counts(cls):
 def test_signatures_are_the_cores(kind):
     """Names, order and defaults; no class missing on either side, none extra."""
     entries = {entry["class"]: entry["parameters"] for entry in core.catalogue()[kind]}
-    homes = [layers, _preview] if kind == "layers" else [getattr(lm, kind)]
+    homes = [getattr(lm, kind)]
     classes = {
         cls.__name__: cls
         for home in homes
@@ -270,8 +268,7 @@ def test_every_activation_has_its_ready_made_function():
 def test_every_public_class_is_documented_with_an_example_that_names_its_arguments():
     for cls in CLASSES:
         text = inspect.getdoc(cls)
-        if cls.__module__ != "lamina._preview":
-            assert ">>> " in text, cls
+        assert ">>> " in text, cls
         for name in inspect.signature(cls).parameters:
             assert name in text.partition("Parameters")[2], (cls, name)
 
@@ -301,7 +298,7 @@ def test_one_name_in_two_modules_goes_by_its_place():
 
 def test_layers_within_layers():
     inner = [lm.Dense(4, kernel_regularizer=lm.L2(0.5)), lm.Dropout(0.5)]
-    outer = _preview.Parallel([[lm.Input(3), _preview.Residual(inner)], lm.Dense(2)], merge="add")
+    outer = lm.Parallel([[lm.Input(3), lm.Residual(inner)], lm.Dense(2)], merge="add")
     again = layers.Layer.from_spec(json.loads(json.dumps(outer.to_spec())))
     assert again == outer
     assert again.layers[0][1].layers[0].kernel_regularizer == lm.L2(0.5)
@@ -457,12 +454,12 @@ def test_trainable_can_be_set_at_any_time():
 
 def test_trainable_where_there_is_little_to_train():
     model = StandIn()
-    normalization = _preview.BatchNormalization()
+    normalization = lm.BatchNormalization()
     normalization.trainable = False
     normalization._bind(model, "bn")
     assert model.calls == [("bn", False)]
     inner = lm.Dense(2)
-    residual = _preview.Residual([inner, lm.Dropout(0.5)])
+    residual = lm.Residual([inner, lm.Dropout(0.5)])
     residual.trainable = False
     assert not inner.trainable
 

@@ -41,9 +41,9 @@ WITH_ACTIVATION = {
 WITHOUT_ACTIVATION = {
     "Dropout": lambda: lm.Dropout(0.4),
     "ActivityRegularization": lambda: lm.ActivityRegularization(),  # others: test_activity.py
-    "BatchNormalization": lambda: lm._preview.BatchNormalization(),
-    "Residual": lambda: lm._preview.Residual([lm.Dense(4, activation="tanh")]),
-    "Parallel": lambda: lm._preview.Parallel(
+    "BatchNormalization": lambda: lm.BatchNormalization(),
+    "Residual": lambda: lm.Residual([lm.Dense(4, activation="tanh")]),
+    "Parallel": lambda: lm.Parallel(
         [lm.Dense(3, activation="tanh"), lm.Dense(2, activation="sigmoid")]
     ),
 }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina import _preview, initializers
+from lamina import initializers
 from lamina._isa import core
 
 CATALOGUE = {entry["class"]: entry for entry in core.catalogue()["initializers"]}
@@ -431,12 +431,12 @@ def test_frozen_layers_are_left_alone():
 def test_through_containers_and_batch_normalization():
     x, _ = table()
     inner = [lm.Dense(8, activation="tanh", kernel_initializer="lsuv")]
-    branch = [_preview.BatchNormalization(), lm.Dense(5, kernel_initializer="lsuv", name="behind")]
+    branch = [lm.BatchNormalization(), lm.Dense(5, kernel_initializer="lsuv", name="behind")]
     layers = [
         lm.Input(6),
         lm.Dense(8, kernel_initializer="lsuv"),
-        _preview.Residual(inner),
-        _preview.Parallel([branch, lm.Dense(4, kernel_initializer="lsuv", name="beside")]),
+        lm.Residual(inner),
+        lm.Parallel([branch, lm.Dense(4, kernel_initializer="lsuv", name="beside")]),
     ]
     model = lm.Model(layers, seed=1, dtype="float64")
     statistics = model._core.view("batch_normalization/moving_mean")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina import _preview as preview
 from lamina._isa import core
 
 THREADS = (1, 2, 3, 5)
@@ -52,8 +51,8 @@ def test_batch_normalization_inside_residual_inside_parallel():
 
     def run(threads):
         branch = [
-            preview.Residual(
-                [lm.Dense(64), preview.BatchNormalization(), lm.Activation("relu"), lm.Dense(64)]
+            lm.Residual(
+                [lm.Dense(64), lm.BatchNormalization(), lm.Activation("relu"), lm.Dense(64)]
             ),
             lm.Activation("tanh"),
         ]
@@ -61,7 +60,7 @@ def test_batch_normalization_inside_residual_inside_parallel():
             wide(
                 [
                     lm.Dense(64, activation="tanh"),
-                    preview.Parallel([branch, [lm.Dense(32, activation="sigmoid")]]),
+                    lm.Parallel([branch, [lm.Dense(32, activation="sigmoid")]]),
                     lm.Dense(1),
                 ]
             ),
@@ -88,12 +87,12 @@ def test_codes_beside_numbers():
     def run(threads):
         model = lm.Model(
             [
-                preview.Parallel(
+                lm.Parallel(
                     [
                         [lm.Input(4, name="numbers"), lm.Dense(256, activation="relu")],
                         [
                             lm.Input(1, kind="codes", cardinality=5, name="codes"),
-                            preview.Embedding(3),
+                            lm.Embedding(3),
                         ],
                     ]
                 ),
@@ -116,7 +115,7 @@ def test_codes_beside_numbers():
 
 def test_an_unseen_code_keeps_its_vector():
     """Only rows of the table whose code occurs get a gradient."""
-    layers = [lm.Input(1, kind="codes", cardinality=4), preview.Embedding(2), lm.Dense(1)]
+    layers = [lm.Input(1, kind="codes", cardinality=4), lm.Embedding(2), lm.Dense(1)]
     model = lm.Model(layers, seed=0)
     table = model["embedding"]
     before = model._core.view("embedding/embeddings").copy()
@@ -218,7 +217,7 @@ def everything_on(threads=None):
         [
             lm.Input(6),
             lm.Dense(32, activation="relu", kernel_regularizer=lm.L1L2(1e-4, 1e-4)),
-            preview.BatchNormalization(),
+            lm.BatchNormalization(),
             lm.Dropout(0.3),
             lm.Dense(1),
         ],
@@ -278,14 +277,14 @@ def test_gradients_of_nested_containers():
     """Finite differences through residuals, branches, shared values and batch normalisation."""
     layers = [
         lm.Input(3),
-        preview.Parallel(
+        lm.Parallel(
             [
-                [preview.Residual([lm.Dense(3, activation="tanh"), lm.Dense(5)])],
-                [lm.Dense(5, activation="sigmoid"), preview.BatchNormalization()],
+                [lm.Residual([lm.Dense(3, activation="tanh"), lm.Dense(5)])],
+                [lm.Dense(5, activation="sigmoid"), lm.BatchNormalization()],
             ],
             merge="add",
         ),
-        preview.Parallel([[lm.Activation("tanh")], [lm.Activation("sigmoid")], [lm.Dense(2)]]),
+        lm.Parallel([[lm.Activation("tanh")], [lm.Activation("sigmoid")], [lm.Dense(2)]]),
         lm.Dense(2),
     ]
     model = lm.Model(layers, seed=0, dtype="float64")
@@ -301,7 +300,7 @@ def test_training_mode_gradient_of_batch_normalization():
         [
             lm.Input(3),
             lm.Dense(4),
-            preview.BatchNormalization(epsilon=1e-2),
+            lm.BatchNormalization(epsilon=1e-2),
             lm.Activation("tanh"),
             lm.Dense(1),
         ],
@@ -321,9 +320,7 @@ def test_training_mode_gradient_of_batch_normalization():
 
 
 def test_specs_of_private_layers_round_trip():
-    model = lm.Model(
-        [lm.Input(3), preview.Residual([lm.Dense(3), preview.BatchNormalization()])], seed=0
-    )
+    model = lm.Model([lm.Input(3), lm.Residual([lm.Dense(3), lm.BatchNormalization()])], seed=0)
     again = core.Model(model._core.spec)
     assert json.loads(again.spec) == json.loads(model._core.spec)
     twin = copy.deepcopy(model)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina import _preview as preview
 from lamina._isa import core
 
 X = np.sin(0.7 * np.arange(120 * 4).reshape(120, 4))
@@ -22,7 +21,7 @@ def small(*inner, seed=0, **options):
 
 def test_codes_of_more_rows_than_a_block():
     """The code buffer of a prediction was as long as a block and indexed by the row."""
-    layers = [lm.Input(1, kind="codes", cardinality=7), preview.Embedding(3), lm.Dense(2)]
+    layers = [lm.Input(1, kind="codes", cardinality=7), lm.Embedding(3), lm.Dense(2)]
     model = lm.Model(layers, seed=0)
     codes = np.arange(20_000) % 7
     np.testing.assert_array_equal(model.predict(codes), model.predict(np.arange(7))[codes])
@@ -38,7 +37,7 @@ def test_codes_without_an_embedding_are_refused():
 def test_the_average_follows_statistics_and_frozen_layers():
     """Running statistics stayed at their start in the averaged weights."""
     frozen = lm.Dense(4, activation="tanh")
-    model = small(frozen, preview.BatchNormalization(momentum=0.5))
+    model = small(frozen, lm.BatchNormalization(momentum=0.5))
     trainer = lm.Trainer(model, loss="mse", optimizer=lm.Adam(0.01, use_ema=True))
     trainer.fit(X, Y, epochs=2, batch_size=32, verbose=0)
     assert np.abs(model._core.view("batch_normalization/moving_mean")).max() > 0
@@ -139,7 +138,7 @@ def test_metrics_of_logits():
 def test_batch_normalization_far_from_zero():
     """Mean 1e6 and deviation 0.01: a difference of squares has no digits left."""
     x = 1e6 + 0.01 * X[:, :1]
-    layers = [lm.Input(1), preview.BatchNormalization(epsilon=0.0), lm.Dense(1)]
+    layers = [lm.Input(1), lm.BatchNormalization(epsilon=0.0), lm.Dense(1)]
     model = lm.Model(layers, seed=0, dtype="float64")
     model["dense"].kernel[:] = 1
     out = model.forward(x, training=True)
@@ -255,10 +254,10 @@ def test_fewer_threads_than_asked_for():
 
 def test_a_branch_may_be_one_layer_that_is_frozen_or_holds_layers():
     branches = [
-        lm._preview.Residual([lm.Dense(2, name="inner")]),
+        lm.Residual([lm.Dense(2, name="inner")]),
         lm.Dense(2, trainable=False, name="frozen"),
     ]
-    model = lm.Model([lm.Input(2), lm._preview.Parallel(branches, merge="add")], seed=0)
+    model = lm.Model([lm.Input(2), lm.Parallel(branches, merge="add")], seed=0)
     frozen = {t["name"] for t in model._core.tensors() if not t["trainable"]}
     assert frozen == {"frozen/kernel", "frozen/bias"}
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 import lamina as lm
-from lamina import _preview as preview
 from lamina._isa import core, level
 
 
@@ -37,17 +36,17 @@ class Case:
 
 
 def residual():
-    inner = [lm.Dense(33), preview.BatchNormalization(), lm.Activation("relu"), lm.Dense(33)]
+    inner = [lm.Dense(33), lm.BatchNormalization(), lm.Activation("relu"), lm.Dense(33)]
     other = [lm.Dense(17, activation="sigmoid"), lm.Dropout(0.25)]
-    narrow = [preview.Residual([lm.Dense(9, activation="tanh")])]  # x goes through a projection
-    return [lm.Input(33), preview.Parallel([[preview.Residual(inner)], other, narrow]), lm.Dense(2)]
+    narrow = [lm.Residual([lm.Dense(9, activation="tanh")])]  # x goes through a projection
+    return [lm.Input(33), lm.Parallel([[lm.Residual(inner)], other, narrow]), lm.Dense(2)]
 
 
 def embedding():
     numbers = [lm.Input(5, name="numbers"), lm.Dense(31, activation="relu")]
-    codes = [lm.Input(1, kind="codes", cardinality=7, name="codes"), preview.Embedding(3)]
+    codes = [lm.Input(1, kind="codes", cardinality=7, name="codes"), lm.Embedding(3)]
     return [
-        preview.Parallel([numbers, codes]),
+        lm.Parallel([numbers, codes]),
         lm.Dense(33, activation="tanh"),
         lm.Dense(1, activation="sigmoid"),
     ]
@@ -103,7 +102,7 @@ CASES = {
         lambda: [
             lm.Input(37),
             lm.Dense(512, use_bias=False),
-            preview.BatchNormalization(momentum=0.9),
+            lm.BatchNormalization(momentum=0.9),
             lm.Activation("relu"),
             lm.Dense(512, activation="tanh"),
             lm.Dense(4, activation="sigmoid"),

@@ -29,7 +29,17 @@ from lamina import (
 from lamina.callbacks import Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau
 from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
-from lamina.layers import Activation, ActivityRegularization, Dense, Dropout, Input
+from lamina.layers import (
+    Activation,
+    ActivityRegularization,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Embedding,
+    Input,
+    Parallel,
+    Residual,
+)
 from lamina.model import Model
 from lamina.optimizers import (
     SGD,
@@ -65,12 +75,14 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "BatchNormalization",
     "Callback",
     "Constant",
     "Cosine",
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Embedding",
     "GradientCheck",
     "History",
     "Input",
@@ -81,9 +93,11 @@ __all__ = [
     "NAdam",
     "Nesterov",
     "OneCycle",
+    "Parallel",
     "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
+    "Residual",
     "TableEncoder",
     "TableModel",
     "Trainer",

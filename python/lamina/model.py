@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import lamina._preview  # noqa: F401 (its layers can be read from files)
 from lamina._isa import core
 from lamina.data import as_inputs
 from lamina.layers import Input, Layer

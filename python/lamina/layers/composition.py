@@ -1,4 +1,4 @@
-"""Layers that the engine can run and that are not public yet: their arguments may still change."""
+"""Layers made of layers."""
 
 from __future__ import annotations
 
@@ -6,53 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from lamina.layers import Layer
+from lamina.layers.base import Layer
 
-__all__ = ["BatchNormalization", "Embedding", "Parallel", "Residual"]
-
-
-@dataclass(eq=False, repr=False)
-class BatchNormalization(Layer):
-    """Shifts and scales each column by the mean and variance of the batch.
-
-    In training y = γ (x - mean) / sqrt(variance + epsilon) + β over the rows of the batch; else
-    with the moving averages: average = momentum · average + (1 - momentum) · batch's.
-
-    Parameters
-    ----------
-    momentum : float, default 0.99
-        Share of the moving averages that is kept at a step, from 0 to 1.
-    epsilon : float, default 1e-3
-        Added to the variance, above 0.
-    name : str, optional
-        Default: given by the model.
-
-    References
-    ----------
-    Ioffe & Szegedy, Batch normalization, arXiv 1502.03167; defaults as in Keras.
-    """
-
-    momentum: float = 0.99
-    epsilon: float = 1e-3
-    _: KW_ONLY
-    name: str | None = None
-
-
-@dataclass(eq=False, repr=False)
-class Embedding(Layer):
-    """A row of parameters for each category, behind ``Input(…, kind="codes")``.
-
-    Parameters
-    ----------
-    output_dim : int
-        Numbers a category, at least 1.
-    name : str, optional
-        Default: given by the model.
-    """
-
-    output_dim: int
-    _: KW_ONLY
-    name: str | None = None
+__all__ = ["Parallel", "Residual"]
 
 
 class _Container(Layer):
@@ -100,6 +56,14 @@ class Residual(_Container):
     References
     ----------
     He et al., Deep residual learning for image recognition, arXiv 1512.03385.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> inner = lm.Dense(1, kernel_initializer="ones")
+    >>> model = lm.Model([lm.Input(1), lm.Residual([inner])], seed=0)
+    >>> model.predict([[3.0]])
+    array([[6.]], dtype=float32)
     """
 
     layers: Sequence[Layer]
@@ -120,6 +84,14 @@ class Parallel(_Container):
         Put the columns side by side, or add them up.
     name : str, optional
         Default: given by the model.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> branches = [[lm.Dense(4), lm.Activation("relu")], lm.Dense(2)]
+    >>> model = lm.Model([lm.Input(3), lm.Parallel(branches)], seed=0)
+    >>> model.predict([[1.0, 2.0, 3.0]]).shape
+    (1, 6)
     """
 
     layers: Sequence[Layer | Sequence[Layer]]

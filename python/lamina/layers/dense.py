@@ -1,118 +1,21 @@
-"""Layers: the description of a network's parts. What they compute, the core knows."""
+"""Where the data come in, the layers that learn most, and activations as layers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lamina import activations
-from lamina._config import Configurable
 from lamina.constraints import Constraint
 from lamina.initializers import Initializer
+from lamina.layers.base import Layer
 from lamina.regularizers import Regularizer
-from lamina.schedules.base import Scheduled, adopt_functions
 
-__all__ = ["Activation", "ActivityRegularization", "Dense", "Dropout", "Input", "Layer"]
-
-
-class Layer(Configurable):
-    """A part of a model.
-
-    A layer describes; once a Model is made of it, the model owns it, the layer has a name, and
-    those with parameters show them as views. It belongs to that one model: for another, take
-    ``copy.deepcopy(layer)``, which gives a layer of the same arguments without an owner.
-    """
-
-    name: str | None
-    trainable: bool = True
-    _core_model: Any = None
-    _named_by_model: bool = False
-
-    _transient: ClassVar[tuple[str, ...]] = ("_core_model", "_named_by_model")
-
-    def _bind(self, core_model: Any, name: str | None = None) -> None:
-        """Give the layer to a model, which names it if it has no name yet.
-
-        Parameters
-        ----------
-        core_model : object
-            The core's model, with view(tensor), gradient_view(tensor), set_trainable(layer, flag).
-        name : str, optional
-            The layer's name in the model.
-
-        Raises
-        ------
-        ValueError
-            If a model owns the layer.
-        """
-        self._check_unowned()
-        if self.name is None and name is not None:
-            self._named_by_model = True
-            object.__setattr__(self, "name", name)
-        self._core_model = core_model
-        if not self.trainable:
-            self.trainable = False  # for the core, too, where it is no argument of the layer
-
-    def _check_unowned(self) -> None:
-        """Raise ValueError if a model owns the layer."""
-        if self._core_model is not None:
-            raise ValueError(
-                f'{type(self).__name__}: the layer "{self.name}" already belongs to a Model, and '
-                "its parameters cannot be shared; give the second one a copy: copy.deepcopy(layer)"
-            )
-
-    def _walk(self) -> Iterator[Layer]:
-        """Yield the layer and those inside it, in the order in which they are built."""
-        yield self
-
-    def _view(self, tensor: str) -> NDArray[Any]:
-        """Return the live parameters called `tensor`; the array keeps the model alive."""
-        view: NDArray[Any] = self._owner(tensor).view(f"{self.name}/{tensor}")
-        return view
-
-    def _gradient(self, tensor: str) -> NDArray[Any]:
-        """Return the live gradient of the parameters called `tensor`."""
-        owner = self._owner(f"{tensor}_gradient")
-        view: NDArray[Any] = owner.gradient_view(f"{self.name}/{tensor}")
-        return view
-
-    def _assign(self, tensor: str, values: ArrayLike) -> None:
-        """Copy values into the live parameters called `tensor`."""
-        view, array = self._view(tensor), np.asarray(values)
-        if array.shape != view.shape:
-            raise ValueError(
-                f'{type(self).__name__}: {tensor} of "{self.name}" has shape {view.shape}, '
-                f"got {array.shape}"
-            )
-        np.copyto(view, array, casting="same_kind")
-
-    def _owner(self, attribute: str) -> Any:
-        if self._core_model is None:
-            raise AttributeError(
-                f"{type(self).__name__}: {attribute} does not exist yet, for its shape depends on "
-                "the layer before; build a Model first: lm.Model([lm.Input(64), layer])"
-            )
-        return self._core_model
-
-    def __setattr__(self, attribute: str, value: Any) -> None:
-        """Set `trainable` at any time; other arguments once."""
-        if attribute != "trainable":
-            super().__setattr__(attribute, value)
-            return
-        if self._core_model is not None:
-            self._core_model.set_trainable(self.name, bool(value))
-        object.__setattr__(self, attribute, value)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the owner behind, and with it a name that the owner gave."""
-        state = super().__getstate__()
-        if self._named_by_model:
-            state["name"] = None
-        return state
+__all__ = ["Activation", "Dense", "Input"]
 
 
 @dataclass(eq=False, repr=False)
@@ -129,7 +32,7 @@ class Input(Layer):
         flat by a Dense layer.
     kind : str, default "numeric"
         ``"numeric"``: numbers, converted to the model's dtype. ``"codes"``: int32 categories
-        0 … cardinality-1, for an embedding (not public yet).
+        0 … cardinality-1.
     cardinality : int, default 0
         Number of categories, for codes only.
     name : str, optional
@@ -294,49 +197,6 @@ class Dense(_Activated):
 
 
 @dataclass(eq=False, repr=False)
-class Dropout(Layer):
-    """Silences a random share of its inputs at each training step: against overfitting.
-
-    In training y = x · m / (1 - rate), where m is 0 with probability `rate` and 1 otherwise, drawn
-    anew for each element and step; else y = x. So the mean is kept, and nothing has to be scaled
-    when predicting. (16 random bits decide on an element: the rate is rounded to a multiple of
-    2^-16, at most 1 - 2^-16, and the scale with it.) The same seed draws the same masks, whatever
-    the number of threads.
-
-    Parameters
-    ----------
-    rate : float, Schedule or function
-        Share that is silenced, at least 0 and below 1. One that changes counts the steps or epochs
-        of the fit; by hand, a step is a call of ``model.forward`` and the epoch stays 0.
-    name : str, optional
-        Default: given by the model ("dropout", "dropout_1", …).
-
-    References
-    ----------
-    Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, JMLR 15,
-    2014.
-
-    Examples
-    --------
-    >>> import lamina as lm
-    >>> dense = lm.Dense(100, kernel_initializer="ones")
-    >>> model = lm.Model([lm.Input(1), dense, lm.Dropout(0.5)], seed=0)
-    >>> set(model.predict([[1.0]]).ravel().tolist())
-    {1.0}
-    >>> sorted(set(model.forward([[1.0]], training=True).ravel().tolist()))
-    [0.0, 2.0]
-    """
-
-    rate: Scheduled
-    _: KW_ONLY
-    name: str | None = None
-
-    def __post_init__(self) -> None:
-        """Take a function for a schedule."""
-        adopt_functions(self)
-
-
-@dataclass(eq=False, repr=False)
 class Activation(_Activated):
     """An activation function as a layer of its own.
 
@@ -369,57 +229,4 @@ class Activation(_Activated):
     learning_rate_multiplier: float = 1.0
     weight_decay_multiplier: float = 1.0
     trainable: bool = True
-    name: str | None = None
-
-
-@dataclass(eq=False, repr=False)
-class ActivityRegularization(Layer):
-    """A penalty on what passes: keeps outputs small, or (with `l1`) most of them at zero.
-
-    y = x. In training it adds l1 · sum |y| + l2 · sum y² of each row to the row's loss: both are
-    averaged over the batch by the sample weights. So the gradient of row r gets
-    w_r / sum(w) · (l1 · sign(y) + 2 · l2 · y), with sign(0) = 0.
-    ``lm.Dense(64, activation="relu", activity_regularizer=lm.L1(1e-4))`` does the same in one line.
-
-    Like other penalties it is not in ``loss`` and ``val_loss``; ``history["penalty"]`` has its
-    mean over the epoch, beside the penalty on the weights. By hand, ``model.backward`` adds its
-    gradient after ``model.forward(x, training=True)``, each row's share being 1 / rows, and leaves
-    it out after ``training=False``. Predictions pass it at no cost.
-
-    Place it behind hidden layers. Behind the last one's softmax or sigmoid the loss cannot read
-    logits any more: it goes through probabilities, whose clipping takes the gradient of rows that
-    are surely wrong.
-
-    Keras' documentation divides the sum by the rows of the batch, whatever their weights (and its
-    third version, as it is written, does not divide). There is no proximal step for activities:
-    the `proximal` of ``lm.L1`` and ``lm.L1L2`` means nothing here, l1 is always a subgradient.
-
-    Parameters
-    ----------
-    l1 : float, default 0.0
-        Strength on absolute values, at least 0.
-    l2 : float, default 0.0
-        Strength on squares, at least 0.
-    name : str, optional
-        Default: given by the model ("activity_regularization", …).
-
-    References
-    ----------
-    Glorot, Bordes & Bengio, Deep sparse rectifier neural networks, AISTATS 2011, section 3.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import lamina as lm
-    >>> model = lm.Model([lm.Input(2), lm.Dense(2), lm.ActivityRegularization(l1=0.5)], seed=0)
-    >>> model.layers[0].kernel = np.eye(2)
-    >>> model.forward([[3.0, -4.0]], training=True)
-    array([[ 3., -4.]], dtype=float32)
-    >>> model.backward([[0.0, 0.0]])
-    array([[ 0.5, -0.5]], dtype=float32)
-    """
-
-    l1: float = 0.0
-    l2: float = 0.0
-    _: KW_ONLY
     name: str | None = None

@@ -1,0 +1,106 @@
+"""Layers that act in training alone: against overfitting."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from lamina.layers.base import Layer
+from lamina.schedules.base import Scheduled, adopt_functions
+
+__all__ = ["ActivityRegularization", "Dropout"]
+
+
+@dataclass(eq=False, repr=False)
+class Dropout(Layer):
+    """Silences a random share of its inputs at each training step: against overfitting.
+
+    In training y = x · m / (1 - rate), where m is 0 with probability `rate` and 1 otherwise, drawn
+    anew for each element and step; else y = x. So the mean is kept, and nothing has to be scaled
+    when predicting. (16 random bits decide on an element: the rate is rounded to a multiple of
+    2^-16, at most 1 - 2^-16, and the scale with it.) The same seed draws the same masks, whatever
+    the number of threads.
+
+    Parameters
+    ----------
+    rate : float, Schedule or function
+        Share that is silenced, at least 0 and below 1. One that changes counts the steps or epochs
+        of the fit; by hand, a step is a call of ``model.forward`` and the epoch stays 0.
+    name : str, optional
+        Default: given by the model ("dropout", "dropout_1", …).
+
+    References
+    ----------
+    Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, JMLR 15,
+    2014.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> dense = lm.Dense(100, kernel_initializer="ones")
+    >>> model = lm.Model([lm.Input(1), dense, lm.Dropout(0.5)], seed=0)
+    >>> set(model.predict([[1.0]]).ravel().tolist())
+    {1.0}
+    >>> sorted(set(model.forward([[1.0]], training=True).ravel().tolist()))
+    [0.0, 2.0]
+    """
+
+    rate: Scheduled
+    _: KW_ONLY
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take a function for a schedule."""
+        adopt_functions(self)
+
+
+@dataclass(eq=False, repr=False)
+class ActivityRegularization(Layer):
+    """A penalty on what passes: keeps outputs small, or (with `l1`) most of them at zero.
+
+    y = x. In training it adds l1 · sum |y| + l2 · sum y² of each row to the row's loss: both are
+    averaged over the batch by the sample weights. So the gradient of row r gets
+    w_r / sum(w) · (l1 · sign(y) + 2 · l2 · y), with sign(0) = 0.
+    ``lm.Dense(64, activation="relu", activity_regularizer=lm.L1(1e-4))`` does the same in one line.
+
+    Like other penalties it is not in ``loss`` and ``val_loss``; ``history["penalty"]`` has its
+    mean over the epoch, beside the penalty on the weights. By hand, ``model.backward`` adds its
+    gradient after ``model.forward(x, training=True)``, each row's share being 1 / rows, and leaves
+    it out after ``training=False``. Predictions pass it at no cost.
+
+    Place it behind hidden layers. Behind the last one's softmax or sigmoid the loss cannot read
+    logits any more: it goes through probabilities, whose clipping takes the gradient of rows that
+    are surely wrong.
+
+    Keras' documentation divides the sum by the rows of the batch, whatever their weights (and its
+    third version, as it is written, does not divide). There is no proximal step for activities:
+    the `proximal` of ``lm.L1`` and ``lm.L1L2`` means nothing here, l1 is always a subgradient.
+
+    Parameters
+    ----------
+    l1 : float, default 0.0
+        Strength on absolute values, at least 0.
+    l2 : float, default 0.0
+        Strength on squares, at least 0.
+    name : str, optional
+        Default: given by the model ("activity_regularization", …).
+
+    References
+    ----------
+    Glorot, Bordes & Bengio, Deep sparse rectifier neural networks, AISTATS 2011, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import lamina as lm
+    >>> model = lm.Model([lm.Input(2), lm.Dense(2), lm.ActivityRegularization(l1=0.5)], seed=0)
+    >>> model.layers[0].kernel = np.eye(2)
+    >>> model.forward([[3.0, -4.0]], training=True)
+    array([[ 3., -4.]], dtype=float32)
+    >>> model.backward([[0.0, 0.0]])
+    array([[ 0.5, -0.5]], dtype=float32)
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+    _: KW_ONLY
+    name: str | None = None
