@@ -32,6 +32,7 @@ PYTHON_FLOORS = [
         "schedules",
     ],
     ["layers"],
+    ["network"],
     ["model"],
     ["callbacks", "gradients", "history"],
     ["trainer"],

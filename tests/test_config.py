@@ -80,6 +80,7 @@ REQUIRED = {
     "schedule": lm.Cosine(0.5, total_steps=9),
     "shape": (4, 2),
     "step_size": 4,
+    "target_shape": (2, -1),
     "units": 3,
     "values": (0.5, 0.25, lm.Cosine(0.125)),
     "warmup_steps": 6,
@@ -111,16 +112,19 @@ OTHER = {
     "milestones": (3,),
     "mode": "max",
     "monitor": "loss",
+    "outputs": [[1, 0]],
     "name": "my_layer",
     "schedule": 0.25,
     "shape": (5,),
     "step_size_down": 30,
     "threshold_mode": "abs",
     "start": "lecun_normal",
+    "target_shape": (6,),
     "total_steps": 100,
     "unit": "epoch",
     "values": (0.5, schedules.Step(0.25, step_size=2), 0.125),
     "variance": "softplus",
+    "wiring": [[], [[0, 0]]],
 }
 
 

@@ -46,6 +46,11 @@ WITHOUT_ACTIVATION = {
     "Parallel": lambda: lm.Parallel(
         [lm.Dense(3, activation="tanh"), lm.Dense(2, activation="sigmoid")]
     ),
+    "Flatten": lambda: lm.Flatten(),
+    "Reshape": lambda: lm.Reshape((2, 2)),
+    "Concatenate": lambda: lm.Concatenate(),  # of one; of several: test_functional.py
+    "Add": lambda: lm.Add(),
+    "NestedModel": lambda: lm.Model([lm.Input(4), lm.Dense(3, activation="tanh")], seed=5),
 }
 NOT_NUMBERS_TO_NUMBERS = {"Input", "Embedding"}
 

@@ -29,7 +29,7 @@ def same_bits(run):
     """Run with each number of threads; return the model of the last run."""
     models = [run(threads) for threads in THREADS]
     assert len({model.fingerprint() for model in models}) == 1
-    start = lm.Model(copy.deepcopy(models[-1]._all_layers), seed=models[-1].seed)
+    start = lm.Model(copy.deepcopy(models[-1]._network.layers), seed=models[-1].seed)
     assert start.fingerprint() != models[-1].fingerprint(), "nothing was learned"
     return models[-1]
 

@@ -9,27 +9,52 @@ namespace {
 
 using Pointer = std::shared_ptr<Model>;
 
-py::array run_predict(const Model& model, const std::vector<ArrayView>& x,
-                      std::optional<Index> batch_size, std::optional<int> num_threads,
-                      bool exact_threads) {
-  const Index rows = model.check_inputs(x);
-  py::array out = empty(model.dtype(), {rows, model.graph().output.width});
-  void* y = out.mutable_data();
-  PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}};
-  // Below some tens of microseconds nobody gains from the GIL, or waits for a signal.
-  if (rows <= 256 && rows * model.flops_per_row() < 1000000) {
-    model.predict(x, y, options);
-    return out;
+// Arrays for values of the graph: (rows, *shape).
+std::vector<py::array> arrays_for(const Model& model, const Values& values, Index rows) {
+  std::vector<py::array> out;
+  for (const Value& y : values) {
+    std::vector<Index> shape = {rows};
+    for (const Index n : model.graph().shape(y)) shape.push_back(n);
+    out.push_back(empty(model.dtype(), shape));
   }
-  options.tick = check_signals;
-  const py::gil_scoped_release release;
-  model.predict(x, y, options);
   return out;
 }
 
-py::array predict(const Model& model, const std::vector<py::array>& inputs,
-                  std::optional<Index> batch_size, std::optional<int> num_threads,
-                  bool exact_threads) {
+std::vector<void*> memory(std::vector<py::array>& arrays) {
+  std::vector<void*> out;
+  for (py::array& array : arrays) out.push_back(array.mutable_data());
+  return out;
+}
+
+// One array as it is, several as a list.
+py::object one_or_list(std::vector<py::array>& arrays) {
+  if (arrays.size() == 1) return std::move(arrays[0]);
+  return py::cast(arrays);
+}
+
+py::object run_predict(const Model& model, const std::vector<ArrayView>& x,
+                       std::optional<Index> batch_size, std::optional<int> num_threads,
+                       bool exact_threads) {
+  const Index rows = model.check_inputs(x);
+  std::vector<py::array> out = arrays_for(model, model.graph().outputs, rows);
+  PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}};
+  // Below some tens of microseconds nobody gains from the GIL, or waits for a signal.
+  if (rows <= 256 && rows * model.flops_per_row() < 1000000) {
+    model.predict(x, memory(out), options);
+    return one_or_list(out);
+  }
+  options.tick = check_signals;
+  const auto y = memory(out);
+  {
+    const py::gil_scoped_release release;
+    model.predict(x, y, options);
+  }
+  return one_or_list(out);
+}
+
+py::object predict(const Model& model, const std::vector<py::array>& inputs,
+                   std::optional<Index> batch_size, std::optional<int> num_threads,
+                   bool exact_threads) {
   return run_predict(model, views(inputs), batch_size, num_threads, exact_threads);
 }
 
@@ -44,33 +69,89 @@ py::object predict_rows(const Model& model, const py::handle& x, std::optional<I
   return run_predict(model, views, batch_size, num_threads, exact_threads);
 }
 
-py::array forward(Model& model, const std::vector<py::array>& inputs, bool training) {
+// What a layer gives.
+py::object predict_layer(const Model& model, const std::vector<py::array>& inputs,
+                         const std::string& layer, std::optional<Index> batch_size,
+                         std::optional<int> num_threads) {
   const auto x = views(inputs);
-  py::array out = empty(model.dtype(), {model.check_inputs(x), model.graph().output.width});
-  model.forward(x, training, out.mutable_data());
+  const Values& values = model.graph().layer(layer).outputs;
+  for (const Value& y : values)
+    require(!y.codes, layer, ": it gives category codes, which are X itself");
+  std::vector<py::array> out = arrays_for(model, values, model.check_inputs(x));
+  const auto y = memory(out);
+  {
+    const py::gil_scoped_release release;
+    model.predict_values(values, x, y,
+                         {batch_size.value_or(256), num_threads.value_or(0), false, check_signals});
+  }
+  return one_or_list(out);
+}
+
+// Gradients by port: arrays, None for codes; a single port's alone.
+py::object input_gradients(const Model& model, Index rows, std::vector<void*>& pointers,
+                           py::list& list) {
+  for (const Port& port : model.graph().ports) {
+    if (port.codes) {
+      list.append(py::none());
+      pointers.push_back(nullptr);
+      continue;
+    }
+    py::array dx = arrays_for(model, {port.value}, rows)[0];
+    pointers.push_back(dx.mutable_data());
+    list.append(std::move(dx));
+  }
+  return list.size() == 1 ? py::object(list[0]) : py::object(list);
+}
+
+py::object input_gradient(const Model& model, const std::vector<py::array>& inputs, Index output,
+                          const std::optional<std::string>& layer, std::optional<int> num_threads) {
+  const auto x = views(inputs);
+  const Graph& graph = model.graph();
+  const Values& values = layer ? graph.layer(*layer).outputs : graph.outputs;
+  require(values.size() == 1, "input_gradient: there are ", values.size(), " outputs (",
+          join(graph.output_names), "): say which by layer=");
+  std::vector<void*> pointers;
+  py::list list;
+  const py::object out = input_gradients(model, model.check_inputs(x), pointers, list);
+  const py::gil_scoped_release release;
+  model.input_gradient(values[0], output, x, pointers,
+                       {256, num_threads.value_or(0), false, check_signals});
   return out;
 }
 
-template <class T>
-py::object backward_of(Model& model, const py::array& gradient) {
-  const Dense<T> g(gradient);
-  const Index rows = model.forward_rows(), width = model.graph().output.width;
-  require(g.size() == rows * width, "backward: expected a gradient of shape ",
-          shape_text({rows, width}), " (like forward's output), got ",
-          py::str(gradient.attr("shape")).cast<std::string>());
-  const Port& port = model.graph().ports[0];
-  if (port.codes) {
-    model.backward(g.data(), nullptr);
-    return py::none();
-  }
-  py::array dx = empty(model.dtype(), {rows, port.value.width});
-  model.backward(g.data(), dx.mutable_data());
-  return dx;
+py::object forward(Model& model, const std::vector<py::array>& inputs, bool training) {
+  const auto x = views(inputs);
+  std::vector<py::array> out = arrays_for(model, model.graph().outputs, model.check_inputs(x));
+  model.forward(x, training, memory(out));
+  return one_or_list(out);
 }
 
-py::object backward(Model& model, const py::array& gradient) {
-  return model.dtype() == DataType::float32 ? backward_of<float>(model, gradient)
-                                            : backward_of<double>(model, gradient);
+template <class T>
+py::object backward_of(Model& model, const std::vector<py::array>& gradients) {
+  const Values& outputs = model.graph().outputs;
+  require(gradients.size() == outputs.size(), "backward: expected ", outputs.size(),
+          " gradients, one an output, got ", gradients.size());
+  const Index rows = model.forward_rows();
+  std::vector<Dense<T>> kept;
+  std::vector<const void*> pointers;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    kept.emplace_back(gradients[i]);
+    const std::vector<Index> shape = {rows, outputs[i].width};
+    require(kept[i].size() == rows * outputs[i].width, "backward: expected a gradient of shape ",
+            shape_text(shape), " (like forward's output), got ",
+            py::str(gradients[i].attr("shape")).template cast<std::string>());
+    pointers.push_back(kept[i].data());
+  }
+  std::vector<void*> inputs;
+  py::list list;
+  py::object out = input_gradients(model, rows, inputs, list);
+  model.backward(pointers, inputs);
+  return out;
+}
+
+py::object backward(Model& model, const std::vector<py::array>& gradients) {
+  return model.dtype() == DataType::float32 ? backward_of<float>(model, gradients)
+                                            : backward_of<double>(model, gradients);
 }
 
 void initialize(Model& model, const std::vector<py::array>& inputs,
@@ -119,15 +200,54 @@ py::list ports(const Model& model) {
   return out;
 }
 
-py::list summary(const Model& model) {
+py::list numbers(const Values& values) {
   py::list out;
-  for (const LayerSummary& s : model.summary()) {
+  for (const Value& x : values)
+    if (x.id >= 0) out.append(x.id);
+  return out;
+}
+
+py::list shapes(const Model& model, const Values& values) {
+  py::list out;
+  for (const Value& x : values)
+    if (x.id >= 0) out.append(py::tuple(py::cast(model.graph().shape(x))));
+  return out;
+}
+
+// A dict a layer, a container before what is in it.
+py::list layers(const Model& model) {
+  const Graph& graph = model.graph();
+  py::list out;
+  for (const LayerRecord& layer : graph.layers) {
+    Index parameters = 0, flops = 0;
+    for (Index i = layer.tensors.begin; i < layer.tensors.end; ++i)
+      parameters += graph.parameters.tensors[static_cast<std::size_t>(i)].size;
+    for (Index i = layer.ops.begin; i < layer.ops.end; ++i)
+      flops += graph.ops[static_cast<std::size_t>(i)]->flops_per_row();
     py::dict row;
-    row["name"] = s.name;
-    row["class"] = s.class_name;
-    row["output_shape"] = s.output_shape;
-    row["parameters"] = s.parameters;
-    row["flops"] = s.flops;
+    row["name"] = layer.name;
+    row["class"] = layer.class_name;
+    row["depth"] = layer.depth;
+    row["inputs"] = numbers(layer.inputs);
+    row["outputs"] = numbers(layer.outputs);
+    row["output_shapes"] = shapes(model, layer.outputs);
+    row["parameters"] = parameters;
+    row["flops"] = flops;
+    out.append(row);
+  }
+  return out;
+}
+
+py::list outputs(const Model& model) {
+  const Graph& graph = model.graph();
+  py::list out;
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    py::dict row;
+    row["name"] = graph.output_names[i];
+    row["shape"] = py::tuple(py::cast(graph.shape(graph.outputs[i])));
+    const int activation = output_activation(graph, i, true);
+    row["activation"] =
+        activation < 0 ? "linear" : graph.ops[static_cast<std::size_t>(activation)]->kind;
     out.append(row);
   }
   return out;
@@ -163,7 +283,6 @@ void bind_model(py::module_& m) {
       .def_property_readonly("spec", [](const Model& self) { return self.spec().dump(); })
       .def_property_readonly("seed", &Model::seed)
       .def_property_readonly("busy", &Model::busy)
-      .def_property_readonly("outputs", [](const Model& self) { return self.graph().output.width; })
       .def_property_readonly("num_parameters",
                              [](const Model& self) { return self.graph().parameters.count(); })
       .def_property_readonly(
@@ -171,13 +290,16 @@ void bind_model(py::module_& m) {
           [](const Model& self) { return self.graph().parameters.trainable_count(); })
       .def("tensors", &tensors)
       .def("ports", &ports)
-      .def("summary", &summary)
+      .def("outputs", &outputs)
+      .def("layers", &layers)
       .def("operations", &operations)
       .def("predict", &predict, "inputs"_a, "batch_size"_a = py::none(),
            "num_threads"_a = py::none(), "exact_threads"_a = false)
       .def("predict_rows", &predict_rows, "x"_a, "batch_size"_a, "num_threads"_a, "exact_threads"_a)
+      .def("predict_layer", &predict_layer, "inputs"_a, "layer"_a, "batch_size"_a, "num_threads"_a)
+      .def("input_gradient", &input_gradient, "inputs"_a, "output"_a, "layer"_a, "num_threads"_a)
       .def("forward", &forward, "inputs"_a, "training"_a)
-      .def("backward", &backward, "gradient"_a)
+      .def("backward", &backward, "gradients"_a)
       .def("initialize", &initialize, "inputs"_a, "num_threads"_a = py::none())
       .def("set_trainable", &Model::set_trainable, "layer"_a, "trainable"_a)
       .def("fingerprint", [](Model& self) { return fingerprint(self); })

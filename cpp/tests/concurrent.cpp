@@ -70,7 +70,7 @@ int main() {
 
   const auto evaluate = [&](Trainer& t) { return t.evaluate(data, 256, 1, {}); };
   std::vector<float> out(kRows * 3);
-  const Reader predicting([&] { model->predict(data.inputs, out.data(), {.num_threads = 1}); });
+  const Reader predicting([&] { model->predict(data.inputs, {out.data()}, {.num_threads = 1}); });
   const Reader copying([&] { CHECK(model->still_weights() != nullptr); });
   const Reader evaluating([&] {
     CHECK(std::isfinite(evaluate(*watcher)[0]));

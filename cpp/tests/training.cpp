@@ -189,8 +189,8 @@ void check_shares_of_columns() {
         shared.act_together(action, threads, {0, rows});
       }
       CHECK(regions == 2);
-      const float *a = alone.values(0, plan.output).row(0),
-                  *b = shared.values(0, plan.output).row(0);
+      const float *a = alone.values(0, plan.outputs[0]).row(0),
+                  *b = shared.values(0, plan.outputs[0]).row(0);
       CHECK(std::equal(a, a + rows * 3, b));
     }
   }

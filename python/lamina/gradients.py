@@ -119,7 +119,9 @@ def _double(model: Model) -> Model:
     spec["dtype"] = "float64"
     twin = Model.__new__(Model)
     twin._functions = model._functions
-    twin._adopt(core.Model(json.dumps(spec), model._functions), copy.deepcopy(model._all_layers))
+    twin._adopt(
+        core.Model(json.dumps(spec), model._functions), copy.deepcopy(model._network.layers)
+    )
     for tensor in model._core.tensors():
         twin._core.view(tensor["name"])[...] = model._core.view(tensor["name"])
     return twin

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lamina._isa import core
 from lamina.data import as_inputs
-from lamina.layers import Input, Layer
+from lamina.layers import Input, Layer, NestedModel
+from lamina.layers.base import as_layer
+from lamina.network import Network, network_of, written
 
 __all__ = ["Model"]
 
 
 class Model:
-    """A feed-forward network.
+    """A feed-forward network: layers one after another, or any layers that read each other.
+
+    ``lm.Model([lm.Input(20), lm.Dense(64), lm.Dense(1)])`` is the short way. In the functional form
+    layers are called on what others make, so that a network can branch, join and have several
+    inputs and outputs: ``x = lm.Input(20)``, ``y = lm.Dense(64)(x)``, ``lm.Model(inputs=x,
+    outputs=[lm.Dense(1)(y), lm.Dense(3, activation="softmax")(y)])``. A model can stand in another
+    like a layer; see :class:`~lamina.layers.NestedModel`.
 
     All parameters exist as soon as the model does, in one block of memory that never moves:
     ``layer.kernel`` and ``layer.bias`` are views of it.
 
     Parameters
     ----------
-    layers : sequence of Layer
+    layers : sequence of Layer or Model, optional
         The first one is :class:`~lamina.Input`, which says how wide a row is.
+    inputs : Input or sequence of Input, optional
+        Instead of `layers`: where the functional form begins.
+    outputs : Node or sequence of Node, optional
+        Where it ends: what layers returned when they were called.
     seed : int, optional
         From 0 to 2**63 - 1. All random numbers come from it. Default: one drawn from the operating
         system, then kept in :attr:`seed`.
@@ -59,17 +72,15 @@ class Model:
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[Layer | Model] | None = None,
         *,
+        inputs: Any = None,
+        outputs: Any = None,
         seed: int | None = None,
         dtype: str = "float32",
         name: str | None = None,
     ) -> None:
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Model: expected layers, got {type(layer).__name__}: {layer!r}")
-            for inner in layer._walk():
-                inner._check_unowned()
+        network = _network(layers, inputs, outputs)
         if seed is None:
             seed = int.from_bytes(os.urandom(4), "little")
         if not 0 <= seed < 2**63:
@@ -79,9 +90,14 @@ class Model:
             "name": name,
             "dtype": np.dtype(dtype).name if isinstance(dtype, type) else dtype,
             "seed": int(seed),
-            "layers": [layer._spec(self._functions) for layer in layers],
+            "layers": [layer._spec(self._functions) for layer in network.layers],
+            "wiring": network.wiring,
+            "outputs": network.outputs,
         }
-        self._adopt(core.Model(json.dumps(spec), self._functions), layers)
+        self._adopt(core.Model(json.dumps(spec), self._functions), network.layers)
+        for layer in self._walk():
+            if isinstance(layer, NestedModel):
+                self._take_weights(layer)
 
     def _adopt(self, core_model: Any, layers: Sequence[Layer] | None = None) -> None:
         """Take over the core's model; make the layer objects of its spec if there are none."""
@@ -90,19 +106,57 @@ class Model:
         spec = json.loads(core_model.spec)
         if layers is None:
             layers = [Layer.from_spec(one) for one in spec["layers"]]
-        self._all_layers = list(layers)
-        walked = [inner for layer in layers for inner in layer._walk()]
-        for layer, one in zip(walked, _flat(spec["layers"]), strict=True):
+        self._network = Network(list(layers), spec.get("wiring"), spec.get("outputs"))
+        for layer, one in zip(self._walk(), _flat(spec["layers"]), strict=True):
             if not one.get("trainable", True):
                 layer.trainable = False
             layer._bind(core_model, one["name"])
         self.dtype = np.dtype(spec["dtype"])
         self.name: str = spec["name"]
 
+    def _walk(self) -> Iterator[Layer]:
+        """Yield all layers, a container before those inside."""
+        for layer in self._network.layers:
+            yield from layer._walk()
+
+    def _take_weights(self, nested: NestedModel) -> None:
+        """Give a model within this one the weights that it had on its own."""
+        names = {layer.name for layer in nested._walk()}
+        mine = [one["name"] for one in self._core.tensors() if one["layer"] in names]
+        for name, values in zip(mine, nested._weights or [], strict=nested._weights is not None):
+            self._core.view(name)[...] = values
+        nested.__dict__.pop("_weights", None)
+
+    def _as_layer(self) -> NestedModel:
+        """Return copies of the layers as one, which begins with the weights that these have."""
+        mine = self._network
+        layer = NestedModel(
+            [copy.deepcopy(one) for one in mine.layers],
+            mine.wiring,
+            mine.outputs,
+            name=None if self.name == "model" else self.name,
+        )
+        layer._weights = [self._core.view(one["name"]).copy() for one in self._core.tensors()]
+        return layer
+
+    def __call__(self, inputs: Any) -> Any:
+        """Return what a copy of the model makes of its inputs: see Layer's."""
+        return self._as_layer()(inputs)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, in the order in which X holds several."""
+        return [str(port["name"]) for port in self._core.ports()]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the layers that make the outputs, in the order of ``predict``'s list."""
+        return [str(one["name"]) for one in self._core.outputs()]
+
     @property
     def layers(self) -> list[Layer]:
         """The layers without Input: ``layers[0]`` is the first that computes."""
-        return [layer for layer in self._all_layers if not isinstance(layer, Input)]
+        return [layer for layer in self._network.layers if not isinstance(layer, Input)]
 
     @property
     def seed(self) -> int:
@@ -116,20 +170,20 @@ class Model:
 
     def __getitem__(self, name: str) -> Layer:
         """Return the layer called `name`, also one inside another."""
-        walked = [inner for layer in self._all_layers for inner in layer._walk()]
-        for layer in walked:
+        for layer in self._walk():
             if layer.name == name:
                 return layer
-        known = ", ".join(str(layer.name) for layer in walked)
+        known = ", ".join(str(layer.name) for layer in self._walk())
         raise KeyError(f"there is no layer {name!r}; there are {known}")
 
     def predict(
         self,
         X: Any,
         *,
+        layer: str | None = None,
         batch_size: int | None = None,
         num_threads: int | None = None,
-    ) -> NDArray[Any]:
+    ) -> Any:
         """Return the outputs for some rows.
 
         A row's bits depend neither on the rows beside it nor on `batch_size` or `num_threads`:
@@ -140,6 +194,9 @@ class Model:
         ----------
         X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
             Any numeric dtype and memory layout.
+        layer : str, optional
+            The model is cut behind the layer of this name: what it gives is returned, behind its
+            activation. Also one inside another. Default: the model's outputs.
         batch_size : int, optional
             Rows that a thread takes at a time. Default: 256.
         num_threads : int, optional
@@ -149,21 +206,69 @@ class Model:
 
         Returns
         -------
-        ndarray, shape (n, outputs)
-            In the model's dtype; ``(n, 1)`` for one output.
+        ndarray, shape (n, *output shape)
+            In the model's dtype; ``(n, 1)`` for one unit. A list of them for several outputs, in
+            the order of :attr:`output_names`.
 
         Raises
         ------
         ValueError
-            If the width does not fit: ``input: expected 64 columns, got 32``.
+            If the width does not fit: ``input: expected 64 columns, got 32``; or there is no such
+            layer.
         TypeError
             If X holds text or objects.
         """
+        if layer is not None:
+            return self._core.predict_layer(self._inputs(X), layer, batch_size, num_threads)
         how = batch_size, num_threads, self._exact_threads
-        result: NDArray[Any] | None = self._core.predict_rows(X, *how)
-        if result is None:
-            result = self._core.predict(self._inputs(X), *how)
-        return result
+        result = self._core.predict_rows(X, *how)
+        return self._core.predict(self._inputs(X), *how) if result is None else result
+
+    def input_gradient(
+        self,
+        X: Any,
+        output: int = 0,
+        *,
+        layer: str | None = None,
+        num_threads: int | None = None,
+    ) -> Any:
+        """Return how one output of each row changes with that row's inputs: d y[output] / d x.
+
+        A row of the Jacobian for each row of X, in inference mode: dropout rests, normalisation
+        uses its running statistics. It says what a prediction hangs on. Parameters and their
+        gradients stay as they are.
+
+        Parameters
+        ----------
+        X : array_like
+            As for :meth:`predict`.
+        output : int, default 0
+            Column of the output, from 0; of an image the place in its flat row.
+        layer : str, optional
+            Of what this layer gives, instead of the model's output. Names one output of several.
+        num_threads : int, optional
+            At most so many. Default: what OpenMP offers. The bits do not depend on it.
+
+        Returns
+        -------
+        ndarray, shape (n, *input shape)
+            For several inputs a list of them, with None for category codes.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit, there is no such column or layer, or the model has several outputs
+            and no layer is named.
+
+        Examples
+        --------
+        >>> import lamina as lm
+        >>> model = lm.Model([lm.Input(2), lm.Dense(1, activation="tanh")], seed=0)
+        >>> model.layers[0].kernel = [[1.0], [-2.0]]
+        >>> model.input_gradient([[0.0, 0.0]])
+        array([[ 1., -2.]], dtype=float32)
+        """
+        return self._core.input_gradient(self._inputs(X), output, layer, num_threads)
 
     def predict_classes(self, X: Any, *, threshold: float = 0.5) -> NDArray[np.intp]:
         """Return class numbers.
@@ -180,17 +285,21 @@ class Model:
         -------
         ndarray of int, shape (n,), or (n, k) for several sigmoid outputs
         """
+        outputs = self._core.outputs()
+        if len(outputs) > 1:
+            raise ValueError(
+                f"predict_classes: the model has several outputs, {self.output_names}; take those "
+                "of one from model.predict(X)"
+            )
         p = self.predict(X)
-        layers = json.loads(self._core.spec)["layers"]
-        computing = [one for one in layers if one["class"] != "ActivityRegularization"]
-        last = computing[-1].get("activation", {}).get("class")
-        if p.shape[1] > 1 and last != "Sigmoid":
+        p = p.reshape(len(p), -1)
+        if p.shape[1] > 1 and outputs[0]["activation"] != "sigmoid":
             largest: NDArray[np.intp] = p.argmax(axis=1)
             return largest
-        classes = (p > threshold).astype(np.intp)
+        classes: NDArray[np.intp] = (p > threshold).astype(np.intp)
         return classes[:, 0] if p.shape[1] == 1 else classes
 
-    def forward(self, X: Any, training: bool = False) -> NDArray[Any]:
+    def forward(self, X: Any, training: bool = False) -> Any:
         """Run a batch forward and keep what :meth:`backward` needs.
 
         Parameters
@@ -203,32 +312,32 @@ class Model:
 
         Returns
         -------
-        ndarray, shape (n, outputs)
+        ndarray, shape (n, *output shape)
+            A list of them for several outputs.
         """
-        result: NDArray[Any] = self._core.forward(self._inputs(X), training)
-        return result
+        return self._core.forward(self._inputs(X), training)
 
-    def backward(self, grad: ArrayLike) -> NDArray[Any] | None:
+    def backward(self, grad: Any) -> Any:
         """Run the gradient of the last forward's output back; fill the gradients of the parameters.
 
         Parameters
         ----------
-        grad : array_like, shape (n, outputs)
+        grad : array_like, shape (n, *output shape)
             dL/d(output), after the output activation, already divided by what the loss averages
-            over: exactly ``loss.gradient(y, output)``.
+            over: exactly ``loss.gradient(y, output)``. A sequence of them for several outputs.
 
         Returns
         -------
-        ndarray, shape (n, inputs)
-            dL/dX; None if the first input is codes.
+        ndarray, shape (n, *input shape)
+            dL/dX; None for category codes. A list of them for several inputs.
 
         Raises
         ------
         RuntimeError
             If there was no forward.
         """
-        result: NDArray[Any] | None = self._core.backward(np.asarray(grad))
-        return result
+        several = len(self._core.outputs()) > 1
+        return self._core.backward([np.asarray(one) for one in (grad if several else [grad])])
 
     def initialize(self, X: Any, *, num_threads: int | None = None) -> None:
         """Let layers with a data-driven initialiser see data, as the first fit otherwise does.
@@ -262,26 +371,31 @@ class Model:
         print(self._summary())
 
     def _summary(self) -> str:
-        rows = [("layer", "kind", "output", "parameters", "flops a row")]
-        for one in self._core.summary():
-            rows.append(
-                (
-                    one["name"],
-                    one["class"],
-                    one["output_shape"],
-                    f"{one['parameters']:,}",
-                    f"{one['flops']:,}",
-                )
+        rows: list[tuple[str, ...]] = [("layer", "kind", "output", "parameters", "flops a row")]
+        wired = self._network.wiring is not None
+        layers = self._core.layers()
+        for i, one in enumerate(layers):
+            shapes = [f"({', '.join(['n', *map(str, shape)])})" for shape in one["output_shapes"]]
+            row = (
+                "  " * one["depth"] + one["name"],
+                one["class"],
+                ", ".join(shapes),
+                f"{one['parameters']:,}",
+                f"{one['flops']:,}",
             )
-        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+            rows.append((*row, ", ".join(_sources(layers, i))) if wired else row)
+        if wired:
+            rows[0] = (*rows[0], "reads")
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [
             "  ".join(
-                cell.ljust(width) if i < 3 else cell.rjust(width)
+                cell.rjust(width) if i in (3, 4) else cell.ljust(width)
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             )
             for row in rows
         ]
-        lines.insert(1, "-" * len(lines[0]))
+        lines = [line.rstrip() for line in lines]
+        lines.insert(1, "-" * max(map(len, lines)))
         trainable = int(self._core.num_trainable)
         size = self.num_parameters * self.dtype.itemsize
         lines.append(
@@ -302,7 +416,7 @@ class Model:
 
     def _check_writable(self) -> None:
         """Raise TypeError if a layer follows a Python function, which no file can hold."""
-        for layer in self._all_layers:
+        for layer in self._network.layers:
             layer.to_spec()
 
     def _inputs(self, X: Any) -> list[NDArray[Any]]:
@@ -319,9 +433,24 @@ class Model:
 
     def __repr__(self) -> str:
         """Return the call that makes such a model (its weights apart)."""
-        layers = ", ".join(map(repr, self._all_layers))
         dtype = "" if self.dtype == np.float32 else f', dtype="{self.dtype}"'
-        return f"lm.Model([{layers}], seed={self.seed}{dtype})"
+        return f"lm.Model({written(self._network)}, seed={self.seed}{dtype})"
+
+
+def _network(layers: Sequence[Layer | Model] | None, inputs: Any, outputs: Any) -> Network:
+    """Return what a Model's arguments say, or refuse them."""
+    if (layers is None) == (inputs is None and outputs is None):
+        raise TypeError("Model: give either layers, or inputs and outputs")
+    if layers is None:
+        network = network_of(inputs, outputs)
+    else:
+        network = Network([as_layer(layer) for layer in layers])
+    for layer in network.layers:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"Model: expected layers, got {type(layer).__name__}: {layer!r}")
+        for inner in layer._walk():
+            inner._check_unowned()
+    return network
 
 
 def _flat(specs: Sequence[Any]) -> Iterator[dict[str, Any]]:
@@ -332,6 +461,20 @@ def _flat(specs: Sequence[Any]) -> Iterator[dict[str, Any]]:
             continue
         yield spec
         yield from _flat(spec.get("layers", []))
+
+
+def _sources(layers: Sequence[dict[str, Any]], place: int) -> list[str]:
+    """Return the names of the layers that one reads: of those built before, and no deeper."""
+    mine = layers[place]
+    names = []
+    for value in mine["inputs"]:
+        makers = [
+            one["name"]
+            for one in layers[:place]
+            if value in one["outputs"] and one["depth"] <= mine["depth"]
+        ]
+        names += makers[-1:]
+    return names
 
 
 def _bytes(size: float) -> str:

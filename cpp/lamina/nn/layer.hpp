@@ -12,8 +12,10 @@ namespace lamina {
 class Layer {
  public:
   virtual ~Layer() = default;
-  // Declares parameters and appends ops; returns the layer's output.
-  virtual Value build(Builder& builder, Value x) const = 0;
+  // Declares parameters and appends ops; returns the layer's output. A layer of several inputs or
+  // outputs overrides apply() instead.
+  virtual Value build(Builder& builder, Value x) const;
+  virtual Values apply(Builder& builder, const Values& inputs) const;
   // The arguments, expanded, without "class" and "name".
   virtual Json config() const = 0;
   virtual bool is_input() const { return false; }

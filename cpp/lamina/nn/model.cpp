@@ -1,29 +1,35 @@
 #include "lamina/nn/model.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <thread>
 
 #include "lamina/functions/initializers.hpp"
-#include "lamina/nn/layer.hpp"
+#include "lamina/nn/ops/merge_ops.hpp"
 #include "lamina/nn/unit_variance.hpp"
 
 namespace lamina {
 namespace {
 
-constexpr double kLong = 1e9;  // operations: some milliseconds, beside which a region is nothing
+// The value that an output is in inference, where dropout and other shapes are left out.
+int root(const Graph& graph, int value) {
+  for (auto op = graph.ops.rbegin(); op != graph.ops.rend(); ++op)
+    if ((*op)->output.id == value && ((*op)->flags.view || (*op)->flags.training_only))
+      value = (*op)->inputs[0].id;
+  return value;
+}
 
-double clock_seconds() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+// Two outputs that are the same matrix would share its gradient: the second becomes a copy.
+void keep_outputs_apart(Graph& graph, Builder& builder) {
+  std::vector<int> roots;
+  for (Value& y : graph.outputs) {
+    const int mine = root(graph, y.id);
+    if (std::find(roots.begin(), roots.end(), mine) != roots.end())
+      y = builder.op<AddOp>({y}, y.width);
+    roots.push_back(mine);
+  }
 }
 
 }  // namespace
-
-int worthwhile_threads(int requested, Index rows, Index flops_per_row, double least) {
-  const double work = static_cast<double>(rows) * static_cast<double>(flops_per_row);
-  return work < least ? 1 : thread_count(requested);
-}
 
 std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& functions) {
   const Fields fields("Model", spec);
@@ -41,13 +47,14 @@ std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& 
   m.name_ = fields.text("name", "model");
   Names names;
   names.functions = &functions;
-  m.layers_ = read_layers(fields.at("layers"), names);
-  require(!m.layers_.empty() && m.layers_[0]->is_input(),
+  m.network_ = read_network(spec, names);
+  require(!m.network_.layers.empty() && m.network_.layers[0]->is_input(),
           "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
   Builder builder(m.graph_);
-  m.graph_.output = build_all(m.layers_, builder, Value{});
+  m.graph_.outputs = build_network(m.network_, builder, &m.graph_.output_names);
+  keep_outputs_apart(m.graph_, builder);
   require(!m.graph_.parameters.tensors.empty(), "Model: no layer has parameters; add a lm.Dense");
-  m.freeze(fields.at("layers"), write_layers(m.layers_));
+  m.freeze(fields.at("layers"), write_layers(m.network_.layers));
   m.awaits_data_ = m.has_data_driven() && !fields.flag("initialized", false);
   if (auto* f = dynamic_cast<ModelOf<float>*>(model.get()))
     f->initialize();
@@ -88,12 +95,11 @@ void Model::note_trainable(Json& layers) const {
 }
 
 Json Model::spec() const {
-  Json layers = write_layers(layers_);
-  note_trainable(layers);
   Json out = {{"name", name_},
               {"dtype", dtype() == DataType::float32 ? "float32" : "float64"},
-              {"seed", seed_},
-              {"layers", layers}};
+              {"seed", seed_}};
+  write_network(network_, out);
+  note_trainable(out["layers"]);
   if (has_data_driven()) out["initialized"] = !awaits_data_;
   return out;
 }
@@ -102,26 +108,6 @@ bool Model::has_data_driven() const {
   const auto& all = graph_.parameters.tensors;
   return std::any_of(all.begin(), all.end(),
                      [](const Tensor& t) { return data_rows(t.initializer) > 0; });
-}
-
-std::vector<LayerSummary> Model::summary() const {
-  std::vector<LayerSummary> out;
-  for (const auto& layer : layers_) {
-    LayerSummary row{layer->name, layer->class_name, "", 0, 0};
-    Index width = 0;
-    for (const auto& op : graph_.ops)
-      if (op->layer == layer->name) row.flops += op->flops_per_row(), width = op->output.width;
-    for (const auto& port : graph_.ports)
-      if (port.name == layer->name) width = port.value.width;
-    if (width == 0 && !out.empty())
-      row.output_shape = out.back().output_shape;
-    else
-      row.output_shape = "(n, " + std::to_string(width) + ")";
-    for (const auto& tensor : graph_.parameters.tensors)
-      if (tensor.layer == layer->name) row.parameters += tensor.size;
-    out.push_back(row);
-  }
-  return out;
 }
 
 Index Model::check_inputs(const std::vector<ArrayView>& inputs) const {
@@ -164,12 +150,7 @@ template <class T>
 void ModelOf<T>::initialize() {
   parameters_.allocate(graph_.parameters.size);
   initialize_parameters(graph_.parameters, seed_, parameters_.data());
-  inference_ = std::make_unique<Plan>(graph_, PlanOptions{});
-  const auto shares = [this](const auto& op) {
-    return static_cast<const Op<T>&>(*op).shares_columns(shared_from_);
-  };
-  while (shared_from_ <= kRowStep && std::none_of(graph_.ops.begin(), graph_.ops.end(), shares))
-    ++shared_from_;
+  inference_ = std::make_unique<Inference<T>>(graph_);
 }
 
 template <class T>
@@ -223,146 +204,54 @@ std::shared_ptr<const void> ModelOf<T>::still_weights() const {
   return {copy, copy->data()};
 }
 
-// Memory for inference in blocks of at least `block` rows: some call's before this one, or new.
 template <class T>
-std::unique_ptr<Workspace<T>> ModelOf<T>::borrow_space(Index block, int threads) const {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (auto i = idle_.begin(); i != idle_.end(); ++i) {
-      if ((*i)->block() < block || (*i)->threads() < threads) continue;
-      auto space = std::move(*i);
-      idle_.erase(i);
-      return space;
-    }
-  }
-  // Calls with few rows share a small one.
-  Index capacity = kRowStep;
-  while (capacity < std::min<Index>(block, 256)) capacity *= 4;
-  capacity = std::max(capacity, round_up(block, kRowStep));
-  return std::make_unique<Workspace<T>>(*inference_, capacity, capacity, threads);
-}
-
-template <class T>
-void ModelOf<T>::return_space(std::unique_ptr<Workspace<T>> space) const {
-  if (idle_.size() < 4) return idle_.push_back(std::move(space));
-  const auto smallest = std::min_element(idle_.begin(), idle_.end(),
-                                         [](auto& a, auto& b) { return a->block() < b->block(); });
-  if ((*smallest)->block() < space->block()) *smallest = std::move(space);
-}
-
-template <class T>
-void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, void* out,
+void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,
                          const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
+  const Reading reading(*this);
+  inference_->predict(reading.weights(), inputs, n, out, options);
+}
+
+template <class T>
+void ModelOf<T>::predict_values(const Values& values, const std::vector<ArrayView>& inputs,
+                                const std::vector<void*>& out,
+                                const PredictOptions& options) const {
+  const Index n = check_inputs(inputs);
+  const Inference<T> inference(graph_, values);
+  const Reading reading(*this);
+  inference.predict(reading.weights(), inputs, n, out, options);
+}
+
+template <class T>
+void ModelOf<T>::input_gradient(Value value, Index column, const std::vector<ArrayView>& inputs,
+                                const std::vector<void*>& out,
+                                const PredictOptions& options) const {
+  const Index n = check_inputs(inputs);
+  require(column >= 0 && column < value.width, "input_gradient: output must be in 0 ... ",
+          value.width - 1, ", got ", column);
   if (n == 0) return;
-  const Index block = std::clamp<Index>(options.block_rows, 1, n);
-  const Index flops = inference_->flops_per_row;
-  const bool by_columns = n <= std::min(block, kRowStep) && n >= shared_from_;
-  int threads = by_columns || options.exact_threads
-                    ? thread_count(options.num_threads)
-                    : worthwhile_threads(options.num_threads, n, flops);
-  std::unique_ptr<Workspace<T>> space = borrow_space(block, threads);
-  // A long call takes all threads at once; short ones are watched.
-  const bool watched = threads > 1 && !options.exact_threads &&
-                       static_cast<double>(n) * static_cast<double>(flops) < kLong;
-  ThreadChooser* chooser = !watched ? nullptr : by_columns ? &of_columns_ : &of_rows_;
-  const double start = chooser ? clock_seconds() : 0;
-  if (chooser) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    threads = std::min(threads, chooser->next());
-  }
-  {
-    const Reading reading(*this);
-    space->begin(reading.weights(), Batch{{nullptr, 0, n}, &inputs}, false, seed_, {}, 0);
-    run_prediction(*space, n, block, threads, by_columns, options.tick, static_cast<T*>(out));
-  }
-  const double now = chooser ? clock_seconds() : 0;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (chooser) chooser->took(now - start, now, static_cast<double>(n + 6));
-  return_space(std::move(space));
+  const int threads = worthwhile_threads(options.num_threads, n, 2 * flops_per_row());
+  const Reading reading(*this);
+  lamina::input_gradient(graph_, reading.weights(), inputs, n, value, column, out, threads,
+                         options.tick);
 }
 
 template <class T>
-void ModelOf<T>::run_prediction(Workspace<T>& space, Index n, Index block, int threads,
-                                bool by_columns, const std::function<void()>& tick, T* y) const {
-  const Value output = inference_->output;
-  const auto copy = [&](int thread, Range rows) {
-    std::copy_n(space.values(thread, output).row(rows.begin), rows.size() * output.width,
-                y + rows.begin * output.width);
-  };
-  if (!by_columns || threads == 1)
-    return run_inference(space, *inference_, n, block, threads, tick, copy);
-  const FlushDenormals flush;  // as within a region
-  space.enter_block(0, {0, n});
-  for (const Action& action : inference_->stages[0].actions)
-    space.act_together(action, threads, {0, n});
-  copy(0, {0, n});
-}
-
-template <class T>
-void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training, void* out) {
+void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training,
+                         const std::vector<void*>& out) {
   const Index n = check_inputs(inputs);
   require(n > 0, "forward: expected at least one row, got none");
-  if (!by_hand_ || !hand_space_ || by_hand_training_ != training || by_hand_version_ != version_ ||
-      hand_capacity_ < n) {
-    PlanOptions options;
-    options.backward = options.input_gradients = options.keep_output = true;
-    options.training = training;
-    hand_space_.reset();
-    by_hand_ = std::make_unique<Plan>(graph_, options);
-    hand_capacity_ = round_up(n, kRowStep);
-    hand_space_ = std::make_unique<Workspace<T>>(*by_hand_, hand_capacity_, hand_capacity_, 1);
-    by_hand_training_ = training;
-    by_hand_version_ = version_;
-  }
-  forward_rows_ = n;
-  Workspace<T>& space = *hand_space_;
-  space.begin(parameters_.data(), Batch{{nullptr, 0, n}, &inputs}, training, seed_,
-              {forward_calls_}, forward_calls_);
-  ++forward_calls_;
-  const auto no_loss = [](int, Range) {};
-  for (const Stage& stage : by_hand_->stages) {
-    space.run_stage(stage, {0, space.padded_rows()}, 1, no_loss);
-    space.finish_stage(stage);
-    if (stage.finish == Finish::nothing) break;  // the gradient comes next
-  }
-  std::copy_n(space.values(0, by_hand_->output).row(0), n * by_hand_->output.width,
-              static_cast<T*>(out));
+  by_hand_.forward(parameters_.data(), inputs, n, training, seed_, version_, out);
 }
 
 template <class T>
-void ModelOf<T>::backward(const void* gradient, void* input_gradient) {
-  if (!hand_space_ || forward_rows_ == 0)
+void ModelOf<T>::backward(const std::vector<const void*>& gradients,
+                          const std::vector<void*>& input_gradients) {
+  if (by_hand_.rows() == 0)
     throw StateError(
         "backward: call model.forward(x) first; backward uses its intermediate values");
   const Guard guard(*this);  // the gradients are those that a fit may store
-  Workspace<T>& space = *hand_space_;
-  const Plan& plan = *by_hand_;
-  const Index width = plan.output.width;
-  const Rows<T>& d = space.gradients(0, plan.output);
-  if (d.data) {
-    std::copy_n(static_cast<const T*>(gradient), forward_rows_ * width, d.row(0));
-    std::fill_n(d.row(forward_rows_), (space.padded_rows() - forward_rows_) * width, T(0));
-  }
-  const auto no_loss = [](int, Range) {};
-  bool past_forward = false;
-  for (const Stage& stage : plan.stages) {
-    if (past_forward) {
-      space.run_stage(stage, {0, space.padded_rows()}, 1, no_loss);
-      space.finish_stage(stage);
-    }
-    past_forward = past_forward || stage.finish == Finish::nothing;
-  }
-  T* g = stored_gradients();
-  std::fill_n(g, gradients_.size(), T(0));
-  for (const Tile& tile : plan.tiles) {
-    const Op<T>& op = static_cast<const Op<T>&>(*graph_.ops[static_cast<std::size_t>(tile.op)]);
-    op.parameter_gradient(space.context(0), tile.tensor, tile.rows, g + tile.offset);
-  }
-  if (!input_gradient) return;
-  const Rows<T>& dx = space.gradients(0, graph_.ports[0].value);
-  require(dx.data != nullptr, "backward: the first input has no gradient (integer codes)");
-  std::copy_n(dx.row(0), forward_rows_ * dx.width, static_cast<T*>(input_gradient));
+  by_hand_.backward(gradients, stored_gradients(), input_gradients);
 }
 
 template <class T>

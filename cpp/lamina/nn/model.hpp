@@ -6,25 +6,11 @@
 #include <mutex>
 #include <optional>
 
-#include "lamina/base/thread_chooser.hpp"
-#include "lamina/nn/layer.hpp"
-#include "lamina/nn/workspace.hpp"
+#include "lamina/nn/by_hand.hpp"
+#include "lamina/nn/inference.hpp"
+#include "lamina/nn/network.hpp"
 
 namespace lamina {
-
-// One row of summary().
-struct LayerSummary {
-  std::string name, class_name, output_shape;
-  Index parameters = 0, flops = 0;
-};
-
-struct PredictOptions {
-  Index block_rows = 256;
-  int num_threads = 0;
-  bool exact_threads = false;  // as many, however little the work: for tests
-  // Called now and then by the calling thread; may throw to end the call.
-  std::function<void()> tick = {};
-};
 
 class Model {
  public:
@@ -39,7 +25,6 @@ class Model {
   const std::string& name() const { return name_; }
   DataType dtype() const { return graph_.dtype; }
   virtual Index flops_per_row() const = 0;  // of a prediction
-  std::vector<LayerSummary> summary() const;
 
   virtual void* parameters() = 0;
   virtual void* gradients() = 0;  // allocated on first use
@@ -49,14 +34,23 @@ class Model {
 
   // Checks number and widths of the inputs; returns the rows.
   Index check_inputs(const std::vector<ArrayView>& inputs) const;
-  // out: (rows, outputs) of the model's dtype.
-  virtual void predict(const std::vector<ArrayView>& inputs, void* out,
+  // out: by output, (rows, its width) of the model's dtype.
+  virtual void predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,
                        const PredictOptions& options) const = 0;
-  virtual void forward(const std::vector<ArrayView>& inputs, bool training, void* out) = 0;
-  // gradient: (rows of the last forward, outputs); input_gradient likewise for the first numeric
-  // port, or null.
+  // The same of other values of the graph: what a layer gives.
+  virtual void predict_values(const Values& values, const std::vector<ArrayView>& inputs,
+                              const std::vector<void*>& out,
+                              const PredictOptions& options) const = 0;
+  // d value[column] / d input of each row; out: by port, null where it is not wanted.
+  virtual void input_gradient(Value value, Index column, const std::vector<ArrayView>& inputs,
+                              const std::vector<void*>& out,
+                              const PredictOptions& options) const = 0;
+  virtual void forward(const std::vector<ArrayView>& inputs, bool training,
+                       const std::vector<void*>& out) = 0;
   virtual Index forward_rows() const = 0;
-  virtual void backward(const void* gradient, void* input_gradient) = 0;
+  // gradients: by output, (rows of the last forward, its width); input_gradients: by port, or null.
+  virtual void backward(const std::vector<const void*>& gradients,
+                        const std::vector<void*>& input_gradients) = 0;
 
   // Kernels with a data-driven initialiser (nn/unit_variance.hpp) are still at their start. The
   // first fit changes that, or initialize_from() by hand, which raises where there are none.
@@ -87,7 +81,7 @@ class Model {
   bool has_data_driven() const;
 
   Graph graph_;
-  Layers layers_;
+  Network network_;
   std::uint64_t seed_ = 0;
   std::string name_;
   unsigned version_ = 0;
@@ -105,12 +99,18 @@ class ModelOf final : public Model {
   const T* weights() const { return parameters_.data(); }
   T* stored_gradients() { return static_cast<T*>(gradients()); }
 
-  Index flops_per_row() const override { return inference_->flops_per_row; }
-  void predict(const std::vector<ArrayView>& inputs, void* out,
+  Index flops_per_row() const override { return inference_->plan().flops_per_row; }
+  void predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,
                const PredictOptions& options) const override;
-  void forward(const std::vector<ArrayView>& inputs, bool training, void* out) override;
-  Index forward_rows() const override { return forward_rows_; }
-  void backward(const void* gradient, void* input_gradient) override;
+  void predict_values(const Values& values, const std::vector<ArrayView>& inputs,
+                      const std::vector<void*>& out, const PredictOptions& options) const override;
+  void input_gradient(Value value, Index column, const std::vector<ArrayView>& inputs,
+                      const std::vector<void*>& out, const PredictOptions& options) const override;
+  void forward(const std::vector<ArrayView>& inputs, bool training,
+               const std::vector<void*>& out) override;
+  Index forward_rows() const override { return by_hand_.rows(); }
+  void backward(const std::vector<const void*>& gradients,
+                const std::vector<void*>& input_gradients) override;
 
   void initialize_from(const std::vector<ArrayView>& inputs, int num_threads) override;
   // A copy of the weights in which kernels that wait for data have been scaled by these rows.
@@ -140,58 +140,12 @@ class ModelOf final : public Model {
  private:
   friend class Model;
   void initialize();
-  std::unique_ptr<Workspace<T>> borrow_space(Index block, int threads) const;
-  void return_space(std::unique_ptr<Workspace<T>> space) const;  // under the lock
-  void run_prediction(Workspace<T>& space, Index n, Index block, int threads, bool by_columns,
-                      const std::function<void()>& tick, T* y) const;
   Buffer<T> parameters_, gradients_;
   mutable std::mutex mutex_;
-  std::unique_ptr<Plan> inference_;
-  mutable std::vector<std::unique_ptr<Workspace<T>>> idle_;  // of inference, kept for the next call
-  mutable ThreadChooser of_rows_, of_columns_;  // of predictions shared by rows, and by columns
-  Index shared_from_ = 1;  // rows; up to kRowStep of them are shared by columns
+  std::unique_ptr<Inference<T>> inference_;
   std::shared_ptr<const Buffer<T>> published_;
   mutable std::atomic<int> live_readers_{0};
-
-  // The last forward pass by hand.
-  std::unique_ptr<Plan> by_hand_;
-  std::unique_ptr<Workspace<T>> hand_space_;
-  unsigned by_hand_version_ = 0;
-  bool by_hand_training_ = false;
-  Index forward_rows_ = 0, hand_capacity_ = 0;
-  std::uint64_t forward_calls_ = 0;
+  ByHand<T> by_hand_{graph_};
 };
-
-// Runs `plan`'s only stage over n rows, at most `block` at a time, and hands each finished block to
-// use(thread, rows). Between parts of some 25 milliseconds it calls tick().
-template <class T, class Use>
-void run_inference(Workspace<T>& space, const Plan& plan, Index n, Index block, int threads,
-                   const std::function<void()>& tick, Use&& use) {
-  constexpr double kModestRate = 2e10;  // flops a second, of one thread
-  const Index rounds = (n + block * threads - 1) / (block * threads);
-  block = std::min(block, round_up((n + rounds * threads - 1) / (rounds * threads), kRowStep));
-  const Index blocks = (n + block - 1) / block;
-  const double seconds = static_cast<double>(plan.flops_per_row * block + 1) / kModestRate;
-  const Index part =
-      tick ? round_up(static_cast<Index>(0.025 * threads / seconds) + 1, threads) : blocks;
-  for (Index first = 0; first < blocks; first += part) {
-    if (tick) tick();
-    const Index count = std::min(part, blocks - first);
-    const int used = static_cast<int>(std::min<Index>(threads, count));
-    parallel(used, [&](int thread) {
-      const Range mine = share(count, thread, used);
-      for (Index b = first + mine.begin; b < first + mine.end; ++b) {
-        const Range rows{b * block, std::min(n, (b + 1) * block)};
-        space.enter_block(thread, rows);
-        for (const Action& action : plan.stages[0].actions) space.act(action, thread, rows);
-        use(thread, rows);
-      }
-    });
-  }
-}
-
-// Threads for `rows` rows at `flops_per_row`: one if the work is below so many operations, by
-// default those of some tens of microseconds.
-int worthwhile_threads(int requested, Index rows, Index flops_per_row, double least = 1e7);
 
 }  // namespace lamina

@@ -1,10 +1,28 @@
 #include "lamina/nn/op.hpp"
 
+#include "lamina/nn/ops/reshape_op.hpp"
+
 namespace lamina {
 
+Value Graph::new_value(std::vector<Index> shape) {
+  Index width = 1;
+  for (const Index n : shape) width *= n;
+  shapes.push_back(std::move(shape));
+  return {value_count() - 1, width};
+}
+
+const LayerRecord& Graph::layer(const std::string& name) const {
+  std::vector<std::string> known;
+  for (const LayerRecord& record : layers) {
+    if (record.name == name) return record;
+    known.push_back(record.name);
+  }
+  fail("there is no layer '", name, "'.", did_you_mean(name, known), " Known: ", join(known), ".");
+}
+
 Value Builder::input(Port port) {
-  const Index width = checked_size(port.name, port.shape);
-  port.value = graph_.new_value(width);
+  checked_size(port.name, port.shape);
+  port.value = graph_.new_value(port.shape);
   port.value.codes = port.codes;
   graph_.ports.push_back(port);
   return port.value;
@@ -22,6 +40,28 @@ Index Builder::cardinality(Value x) const {
   for (const Port& port : graph_.ports)
     if (port.value.id == x.id) return port.cardinality;
   return 0;
+}
+
+Value Builder::reshaped(Value x, std::vector<Index> shape) {
+  const Value y = op<ReshapeOp>({x}, x.width);
+  graph_.shapes[static_cast<std::size_t>(y.id)] = std::move(shape);
+  return y;
+}
+
+std::size_t Builder::begin_layer(const std::string& name, const std::string& class_name,
+                                 const Values& inputs) {
+  const auto ops = static_cast<Index>(graph_.ops.size());
+  const auto tensors = static_cast<Index>(graph_.parameters.tensors.size());
+  graph_.layers.push_back(
+      {name, class_name, depth, inputs, {}, Range{ops, ops}, Range{tensors, tensors}});
+  return graph_.layers.size() - 1;
+}
+
+void Builder::end_layer(std::size_t record, const Values& outputs) {
+  LayerRecord& r = graph_.layers[record];
+  r.outputs = outputs;
+  r.ops.end = static_cast<Index>(graph_.ops.size());
+  r.tensors.end = static_cast<Index>(graph_.parameters.tensors.size());
 }
 
 }  // namespace lamina

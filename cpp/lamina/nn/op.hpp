@@ -13,12 +13,15 @@ namespace lamina {
 
 enum class DataType { float32, float64 };
 
-// A (B, width) matrix in the list: an output of an op or an input port.
+// A (B, width) matrix in the list: an output of an op or an input port. Its rows may have a shape
+// of several axes (Graph::shapes); to ops they are flat.
 struct Value {
   int id = -1;
   Index width = 0;
   bool codes = false;  // an integer input, which only an Embedding can read
 };
+
+using Values = std::vector<Value>;
 
 // Where a run finds one matrix: row r of the batch is at data + (r - first_row) * width.
 template <class T>
@@ -62,6 +65,8 @@ struct OpFlags {
   bool in_place = false;        // output may overwrite the input
   bool identity = false;        // and then leaves it as it is
   bool training_only = false;   // the identity in inference: the plan leaves it out
+  bool view = false;            // only gives rows another shape: the plan always leaves it out
+  bool flattens = false;        // the output is flat even if it is as wide as the input
 };
 
 class OpBase {
@@ -69,7 +74,7 @@ class OpBase {
   virtual ~OpBase() = default;
   OpFlags flags;
   std::string kind, layer;
-  std::vector<Value> inputs;
+  Values inputs;
   Value output;
   std::vector<int> tensors;  // parameters that this op computes gradients for
   int index = 0;             // place in the list
@@ -141,15 +146,29 @@ struct Port {
   Index cardinality = 0;  // codes are 0 ... cardinality - 1
 };
 
+// A layer as it was built: what it read and gave, and its ops and tensors, those of the layers
+// inside it among them.
+struct LayerRecord {
+  std::string name, class_name;
+  int depth = 0;  // 0: of the model itself
+  Values inputs, outputs;
+  Range ops, tensors;
+};
+
 struct Graph {
   DataType dtype = DataType::float32;
   std::vector<std::unique_ptr<OpBase>> ops;
   std::vector<Port> ports;
   ParameterTable parameters;
-  int value_count = 0;
-  Value output;
+  std::vector<LayerRecord> layers;         // a container before what is in it
+  std::vector<std::vector<Index>> shapes;  // of a row, by value id
+  Values outputs;
+  std::vector<std::string> output_names;  // of the layers that make them
 
-  Value new_value(Index width) { return {value_count++, width}; }
+  int value_count() const { return static_cast<int>(shapes.size()); }
+  Value new_value(std::vector<Index> shape);
+  const std::vector<Index>& shape(Value x) const { return shapes[static_cast<std::size_t>(x.id)]; }
+  const LayerRecord& layer(const std::string& name) const;  // refuses an unknown name
 };
 
 // What a layer writes its description with.
@@ -165,16 +184,22 @@ class Builder {
     return graph_.parameters.tensors[static_cast<std::size_t>(i)];
   }
 
+  const std::vector<Index>& shape(Value x) const { return graph_.shape(x); }
+  // The same numbers in rows of another shape.
+  Value reshaped(Value x, std::vector<Index> shape);
+
   // Appends OpType<float> or OpType<double>, made from `arguments`.
   template <template <class> class OpType, class... Arguments>
-  Value op(std::vector<Value> inputs, Index width, const Arguments&... arguments) {
+  Value op(Values inputs, Index width, const Arguments&... arguments) {
     std::unique_ptr<OpBase> made;
     if (graph_.dtype == DataType::float32)
       made = std::make_unique<OpType<float>>(arguments...);
     else
       made = std::make_unique<OpType<double>>(arguments...);
     made->inputs = std::move(inputs);
-    made->output = graph_.new_value(width);
+    const Value x = made->inputs[0];
+    made->output = graph_.new_value(
+        made->flags.flattens || x.width != width ? std::vector<Index>{width} : shape(x));
     made->layer = owner.layer;
     made->index = static_cast<int>(graph_.ops.size());
     const Value out = made->output;
@@ -189,6 +214,18 @@ class Builder {
     double rate_multiplier = 1, decay_multiplier = 1;
   };
   Owner owner;
+  // What the Inputs of a model within the model stand for, in order; null: they are ports.
+  struct Given {
+    Values values;
+    std::size_t taken = 0;
+  };
+  Given* given = nullptr;
+  int depth = 0;  // of layers within layers
+
+  // Notes a layer, and what it gives once it is built.
+  std::size_t begin_layer(const std::string& name, const std::string& class_name,
+                          const Values& inputs);
+  void end_layer(std::size_t record, const Values& outputs);
 
  private:
   Graph& graph_;

@@ -15,22 +15,28 @@ std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
-int output_activation(const Graph& graph, bool behind_penalty) {
-  auto op = graph.ops.rbegin();
-  int output = graph.output.id;
-  while (behind_penalty && op != graph.ops.rend() && (*op)->flags.identity &&
-         (*op)->output.id == output)
-    output = (*op++)->inputs[0].id;
-  if (op == graph.ops.rend()) return -1;
-  const OpBase& last = **op;
-  const bool is_activation = dynamic_cast<const ActivationOp<float>*>(&last) != nullptr ||
-                             dynamic_cast<const ActivationOp<double>*>(&last) != nullptr;
-  if (!is_activation || last.output.id != output) return -1;
-  for (const auto& other : graph.ops)
-    for (const Value& x : other->inputs)
-      if (x.id == last.inputs[0].id && other->index != last.index)
-        return -1;  // somebody else reads the logits
-  return last.index;
+int output_activation(const Graph& graph, std::size_t output, bool behind_penalty) {
+  const auto readers = [&](int value) {
+    Index n = 0;
+    for (const Value& y : graph.outputs) n += y.id == value;
+    for (const auto& op : graph.ops)
+      for (const Value& x : op->inputs) n += x.id == value;
+    return n;
+  };
+  int value = graph.outputs[output].id;
+  for (auto i = graph.ops.rbegin(); i != graph.ops.rend(); ++i) {
+    const OpBase& op = **i;
+    if (op.output.id != value) continue;
+    if (readers(value) != 1) return -1;  // somebody else reads what it gives
+    if (op.flags.view || (behind_penalty && op.flags.identity)) {
+      value = op.inputs[0].id;
+      continue;
+    }
+    const bool is_activation = dynamic_cast<const ActivationOp<float>*>(&op) != nullptr ||
+                               dynamic_cast<const ActivationOp<double>*>(&op) != nullptr;
+    return is_activation && readers(op.inputs[0].id) == 1 ? op.index : -1;
+  }
+  return -1;
 }
 
 Plan::Plan(const Graph& the_graph, const PlanOptions& the_options)
@@ -43,28 +49,47 @@ Plan::Plan(const Graph& the_graph, const PlanOptions& the_options)
 }
 
 bool Plan::trainable(const OpBase& op) const {
-  return std::any_of(op.tensors.begin(), op.tensors.end(),
+  return options.parameter_gradients &&
+         std::any_of(op.tensors.begin(), op.tensors.end(),
                      [&](int t) { return graph.parameters.tensors[at(t)].trainable; });
 }
 
+// By value: is an output made of it?
+std::vector<bool> Plan::needed() const {
+  std::vector<bool> needed(at(graph.value_count()), false);
+  for (const Value& y : options.outputs.empty() ? graph.outputs : options.outputs)
+    needed[at(y.id)] = true;
+  for (auto op = graph.ops.rbegin(); op != graph.ops.rend(); ++op)
+    if (needed[at((*op)->output.id)])
+      for (const Value& x : (*op)->inputs) needed[at(x.id)] = true;
+  return needed;
+}
+
 void Plan::choose_ops() {
-  alias_.resize(at(graph.value_count));
+  alias_.resize(at(graph.value_count()));
   std::iota(alias_.begin(), alias_.end(), 0);
-  if (options.fuse_output) fused_op = output_activation(graph);
+  outputs = options.outputs.empty() ? graph.outputs : options.outputs;
+  std::vector<int> fused;
+  for (std::size_t i = 0; i < options.fuse.size(); ++i)
+    if (options.fuse[i]) fused.push_back(output_activation(graph, i));
+  const std::vector<bool> wanted = needed();
   for (const auto& op : graph.ops) {
-    const bool identity = op->flags.training_only && !(options.training && options.noise);
-    if (identity || op->index == fused_op) {
+    if (!wanted[at(op->output.id)]) continue;
+    const bool identity = op->flags.view ||
+                          (op->flags.training_only && !(options.training && options.noise)) ||
+                          std::find(fused.begin(), fused.end(), op->index) != fused.end();
+    if (identity) {
       alias_[at(op->output.id)] = resolve(op->inputs[0].id);
     } else {
       run_.push_back(op->index);
       flops_per_row += op->flops_per_row();
     }
   }
-  output = {resolve(graph.output.id), graph.output.width};
+  for (Value& y : outputs) y.id = resolve(y.id);
 }
 
 void Plan::choose_gradients() {
-  wants_gradient_.assign(at(graph.value_count), false);
+  wants_gradient_.assign(at(graph.value_count()), false);
   if (!options.backward) return;
   for (const Port& port : graph.ports)
     wants_gradient_[at(port.value.id)] = options.input_gradients && !port.codes;
@@ -98,7 +123,8 @@ void Plan::write_stages() {
   }
   if (!options.backward) return;
   if (!options.loss) cut(Finish::nothing, -1);  // the caller hands in the gradient
-  std::vector<bool> written(at(graph.value_count), false);
+  std::vector<bool> written(at(graph.value_count()), false);
+  for (const Value& y : outputs) written[at(y.id)] = true;  // by the loss, or the caller
   add.resize(graph.ops.size());
   for (auto i = run_.rbegin(); i != run_.rend(); ++i) {
     const OpBase& o = op(*i);
@@ -118,6 +144,8 @@ void Plan::write_stages() {
     }
     if (any) stages.back().actions.push_back({ActionKind::backward, *i});
   }
+  for (const Port& port : graph.ports)  // that no output depends on
+    if (!written[at(port.value.id)]) wants_gradient_[at(port.value.id)] = false;
 }
 
 // When a matrix is used: stages and places in the order of execution.
@@ -134,7 +162,7 @@ struct Plan::Use {
 
 void Plan::assign_memory() {
   // Matrices are numbered: value v is v, its gradient is value_count + v.
-  const int n = graph.value_count;
+  const int n = graph.value_count();
   std::vector<Use> uses(at(2 * n));
   std::vector<int> group(at(2 * n));
   std::iota(group.begin(), group.end(), 0);
@@ -147,6 +175,9 @@ void Plan::assign_memory() {
   const auto touch_gradient = [&](int value, int stage, int place) {
     if (wants_gradient_[at(value)]) uses[at(gradient(value))].touch(stage, place);
   };
+  const auto touch_outputs = [&](int stage, int place) {
+    for (const Value& y : outputs) uses[at(y.id)].touch(stage, place);
+  };
   int place = 0;
   const int last_stage = static_cast<int>(stages.size());
   for (int s = 0; s < last_stage; ++s) {
@@ -156,8 +187,8 @@ void Plan::assign_memory() {
         for (const Port& port : graph.ports)
           if (!port.codes) uses[at(port.value.id)].touch(s, place);
       if (action.kind == ActionKind::loss) {
-        uses[at(output.id)].touch(s, place);
-        touch_gradient(output.id, s, place);
+        touch_outputs(s, place);
+        for (const Value& y : outputs) touch_gradient(y.id, s, place);
       }
       if (action.op < 0) continue;
       const OpBase& o = op(action.op);
@@ -180,15 +211,16 @@ void Plan::assign_memory() {
     }
     ++place;
     if (stages[at(s)].finish == Finish::loss) {  // all rows at once: not in a block's memory
-      uses[at(output.id)].touch(s + 1, place);
-      touch_gradient(output.id, s, place);
+      touch_outputs(s + 1, place);
+      for (const Value& y : outputs) touch_gradient(y.id, s, place);
     }
   }
   // After the last stage: the parameters phase, and whoever reads the output or input gradients.
   ++place;
-  if (options.keep_output) uses[at(output.id)].touch(last_stage, place);
+  if (options.keep_output) touch_outputs(last_stage, place);
   if (options.backward) {
-    if (!options.loss) touch_gradient(output.id, 0, 0);
+    for (const Value& y : outputs)
+      if (!options.loss) touch_gradient(y.id, 0, 0);
     for (const Port& port : graph.ports) touch_gradient(port.value.id, last_stage, place);
     for (const int i : run_) {
       if (!trainable(op(i))) continue;
@@ -204,7 +236,7 @@ void Plan::assign_memory() {
     producer[at(op(i).output.id)] = i;
     for (const Value& x : op(i).inputs) ++consumers[at(resolve(x.id))];
   }
-  if (output.id >= 0) ++consumers[at(output.id)];
+  for (const Value& y : outputs) ++consumers[at(y.id)];
   for (const int i : run_) {
     const OpBase& o = op(i);
     if (!o.flags.in_place) continue;
@@ -219,7 +251,7 @@ void Plan::assign_memory() {
 }
 
 void Plan::place_stores(const std::vector<Use>& uses, std::vector<int>& group) {
-  const int n = graph.value_count;
+  const int n = graph.value_count();
   for (int m = 0; m < 2 * n; ++m)  // follow chains of in-place ops to their first member
     while (group[at(m)] != group[at(group[at(m)])]) group[at(m)] = group[at(group[at(m)])];
   std::vector<Use> merged(uses.size());

@@ -47,15 +47,17 @@ struct Tile {
 };
 
 struct PlanOptions {
-  bool backward = false;         // keep what backward and the parameters phase need
-  bool input_gradients = false;  // down to the numeric ports
-  bool training = false;         // as in a step: batch statistics, dropout
-  bool noise = true;             // false: without what only training does, such as dropout
-  bool fuse_output = false;      // the loss takes the output activation's input
-  bool loss_is_stage = false;    // the loss runs outside the rows phase (Python)
-  bool loss = false;             // there is a loss action between forward and backward
-  bool keep_output = false;      // the output is read after the stages
-  Index tile_elements = 0;       // most numbers of a tile; 0: what suits the cache
+  bool backward = false;            // keep what backward and the parameters phase need
+  bool input_gradients = false;     // down to the numeric ports
+  bool training = false;            // as in a step: batch statistics, dropout
+  bool noise = true;                // false: without what only training does, such as dropout
+  std::vector<bool> fuse = {};      // by output: the loss takes the output activation's input
+  bool loss_is_stage = false;       // the loss runs outside the rows phase (Python)
+  bool loss = false;                // there is a loss action between forward and backward
+  bool keep_output = false;         // the outputs are read after the stages
+  bool parameter_gradients = true;  // where there is a backward pass
+  Values outputs = {};              // instead of the graph's: what lies behind them does not run
+  Index tile_elements = 0;          // most numbers of a tile; 0: what suits the cache
 };
 
 class Plan {
@@ -70,12 +72,12 @@ class Plan {
   std::vector<Store> stores;
   Index batch_width = 0, block_width = 0;  // columns of all batch stores, of the block stores
   std::vector<Tile> tiles;
-  Value output;       // where the loss reads: the output, or the fused activation's input
-  int fused_op = -1;  // the output activation left to the loss
+  Values outputs;  // where a loss reads: the output, or the fused activation's input
   Index flops_per_row = 0;
 
  private:
   struct Use;
+  std::vector<bool> needed() const;
   void choose_ops();
   void choose_gradients();
   void write_stages();
@@ -92,8 +94,8 @@ class Plan {
   std::vector<bool> wants_gradient_;  // by value id
 };
 
-// The place of the op that computes the output activation, if a loss can take its input instead;
-// -1: none. `behind_penalty`: also one whose output a penalty still reads.
-int output_activation(const Graph& graph, bool behind_penalty = false);
+// The place of the op that computes the activation of an output, if a loss can take its input
+// instead; -1: none. `behind_penalty`: also one whose output a penalty still reads.
+int output_activation(const Graph& graph, std::size_t output, bool behind_penalty = false);
 
 }  // namespace lamina

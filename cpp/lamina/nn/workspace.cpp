@@ -26,7 +26,7 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
   for (const Port& port : graph.ports)
     codes_.emplace_back(port.codes && plan.options.backward ? capacity_ : 0);
   spaces_.resize(static_cast<std::size_t>(threads));
-  const auto values = static_cast<std::size_t>(graph.value_count);
+  const auto values = static_cast<std::size_t>(graph.value_count());
   for (Space& space : spaces_) {
     space.block.allocate(block_ * plan.block_width);
     space.values.resize(values);

@@ -9,7 +9,7 @@ namespace lamina {
 namespace {
 
 const Choice* output_choice(const Model& model) {
-  const int i = output_activation(model.graph(), true);
+  const int i = output_activation(model.graph(), 0, true);
   if (i < 0) return nullptr;
   const OpBase* op = model.graph().ops[static_cast<std::size_t>(i)].get();
   if (const auto* f = dynamic_cast<const ActivationOp<float>*>(op)) return &f->choice;
@@ -143,7 +143,7 @@ bool Objective::classes() const {
 
 Objective read_objective(const Model& model, const Json& loss, const Json& metrics) {
   Objective o;
-  o.outputs = model.graph().output.width;
+  o.outputs = model.graph().outputs[0].width;
   o.targets = o.outputs;
   const OutputKind output = output_kind(model);
   require(!(output.distribution && o.outputs == 1),
@@ -154,7 +154,7 @@ Objective read_objective(const Model& model, const Json& loss, const Json& metri
     o.traits = loss_traits(o.loss);
     check_output(o, output);
     o.targets = check_outputs(o.loss, o.outputs);
-    o.fused = output.name == o.traits.activation && output_activation(model.graph()) >= 0;
+    o.fused = output.name == o.traits.activation && output_activation(model.graph(), 0) >= 0;
     o.logits = o.fused || o.traits.reads == Reads::logits || o.traits.reads == Reads::scores;
     o.binary = o.traits.binary || o.outputs == 1;
   } else {

@@ -21,7 +21,7 @@ PlanOptions plan_options(const Objective& objective, const Scheduling& schedulin
   PlanOptions options;
   options.tile_elements = scheduling.tile_elements;
   options.backward = options.training = options.loss = true;
-  options.fuse_output = objective.fused;
+  options.fuse = {objective.fused};
   options.loss_is_stage = static_cast<bool>(objective.custom);
   return options;
 }
@@ -95,7 +95,7 @@ bool StepRunner<T>::weigh(const Batch& batch, const Data& data) {
 // False if the monitor asked to stop.
 template <class T>
 bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& monitor) {
-  const Value p = plan_.output;
+  const Value p = plan_.outputs[0];
   const auto loss = [&](int thread, Range rows) {
     const Rows<T>& gradient = space_.gradients(thread, p);
     loss_.run(thread, rows, batch, data, space_.values(thread, p).row(rows.begin), scale_.data(),

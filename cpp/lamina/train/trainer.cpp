@@ -309,7 +309,7 @@ TrainerOf<T>::Evaluation::Evaluation(const ModelOf<T>& model, const Objective& o
                                      Index rows, Index block, int threads)
     : version(model.version()),
       capacity(rows),
-      plan(model.graph(), {.fuse_output = objective.fused}),
+      plan(model.graph(), {.fuse = {objective.fused}}),
       space(plan, block, block, threads),
       runner(model, objective, rows, block, threads) {}
 
@@ -346,7 +346,7 @@ void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, 
     e.space.begin(reading.weights(), batch, false, state.seed, {}, 0);
     run_inference(
         e.space, e.plan, batch.rows, e.space.block(), threads, tick, [&](int thread, Range rows) {
-          const T* p = e.space.values(thread, e.plan.output).row(rows.begin);
+          const T* p = e.space.values(thread, e.plan.outputs[0]).row(rows.begin);
           if (objective_.custom)
             std::copy_n(p, rows.size() * width, e.predictions.data() + rows.begin * width);
           else

@@ -2,20 +2,26 @@
 
 from lamina.layers.base import Layer
 from lamina.layers.categories import Embedding
-from lamina.layers.composition import Parallel, Residual
+from lamina.layers.composition import NestedModel, Parallel, Residual
 from lamina.layers.dense import Activation, Dense, Input
 from lamina.layers.normalization import BatchNormalization
 from lamina.layers.regularization import ActivityRegularization, Dropout
+from lamina.layers.shaping import Add, Concatenate, Flatten, Reshape
 
 __all__ = [
     "Activation",
     "ActivityRegularization",
+    "Add",
     "BatchNormalization",
+    "Concatenate",
     "Dense",
     "Dropout",
     "Embedding",
+    "Flatten",
     "Input",
     "Layer",
+    "NestedModel",
     "Parallel",
+    "Reshape",
     "Residual",
 ]

@@ -10,7 +10,33 @@ from numpy.typing import ArrayLike, NDArray
 
 from lamina._config import Configurable
 
-__all__ = ["Layer"]
+__all__ = ["Layer", "Node", "as_layer"]
+
+
+class Node:
+    """What a layer makes of its inputs, in the functional form of a Model: no numbers yet.
+
+    ``lm.Dense(64)(x)`` returns one, for other layers to be called on, and for
+    ``lm.Model(inputs=x, outputs=…)``. An ``lm.Input`` is one itself.
+
+    Parameters
+    ----------
+    layer : Layer
+        Who makes it.
+    inputs : tuple of Node
+        Of what.
+    index : int, default 0
+        Which of the layer's outputs it is.
+    """
+
+    def __init__(self, layer: Layer, inputs: tuple[Node, ...], index: int = 0) -> None:
+        self.layer = layer
+        self.inputs = inputs
+        self.index = index
+
+    def __repr__(self) -> str:
+        """Name the layer."""
+        return f"<output {self.index} of {self.layer!r}>"
 
 
 class Layer(Configurable):
@@ -27,6 +53,35 @@ class Layer(Configurable):
     _named_by_model: bool = False
 
     _transient: ClassVar[tuple[str, ...]] = ("_core_model", "_named_by_model")
+
+    _is_input: ClassVar[bool] = False
+
+    def __call__(self, inputs: Any) -> Any:
+        """Return what the layer makes of its inputs: the functional form of a Model.
+
+        Parameters
+        ----------
+        inputs : Node, Input or sequence of them
+            Several for layers that join, such as :class:`~lamina.Concatenate`.
+
+        Returns
+        -------
+        Node, or a list of them for a nested model of several outputs
+
+        Examples
+        --------
+        >>> import lamina as lm
+        >>> x = lm.Input(20)
+        >>> y = lm.Dense(1)(lm.Dense(64, activation="relu")(x))
+        >>> lm.Model(inputs=x, outputs=y, seed=0).num_parameters
+        1409
+        """
+        given = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        nodes = tuple(_as_node(self, one) for one in given)
+        if not nodes:
+            raise ValueError(f"{type(self).__name__}: call it on at least one input")
+        made = [Node(self, nodes, index) for index in range(self._count_outputs())]
+        return made[0] if len(made) == 1 else made
 
     def _bind(self, core_model: Any, name: str | None = None) -> None:
         """Give the layer to a model, which names it if it has no name yet.
@@ -58,6 +113,9 @@ class Layer(Configurable):
                 f'{type(self).__name__}: the layer "{self.name}" already belongs to a Model, and '
                 "its parameters cannot be shared; give the second one a copy: copy.deepcopy(layer)"
             )
+
+    def _count_outputs(self) -> int:
+        return 1
 
     def _walk(self) -> Iterator[Layer]:
         """Yield the layer and those inside it, in the order in which they are built."""
@@ -107,3 +165,21 @@ class Layer(Configurable):
         if self._named_by_model:
             state["name"] = None
         return state
+
+
+def as_layer(item: Any) -> Any:
+    """Return a model as a layer, anything else as it is."""
+    convert = getattr(item, "_as_layer", None)
+    return item if convert is None else convert()
+
+
+def _as_node(layer: Layer, given: Any) -> Node:
+    """Return what a layer is called on as a Node."""
+    if isinstance(given, Node):
+        return given
+    if isinstance(given, Layer) and given._is_input:
+        return Node(given, ())
+    raise TypeError(
+        f"{type(layer).__name__}: expected what a layer was called on, or lm.Input(…), got "
+        f"{type(given).__name__}; numbers go through a model: lm.Model([…]).predict(X)"
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from lamina.layers.base import Layer
+from numpy.typing import NDArray
+
+from lamina.layers.base import Layer, as_layer
 
 __all__ = ["Parallel", "Residual"]
 
@@ -14,11 +16,17 @@ __all__ = ["Parallel", "Residual"]
 class _Container(Layer):
     """A layer made of layers."""
 
+    _weights: list[NDArray[Any]] | None = None  # what a new model begins with, tensor by tensor
+    _transient: ClassVar[tuple[str, ...]] = (*Layer._transient, "_weights")
+
     layers: Sequence[Layer | Sequence[Layer]]
 
     def __post_init__(self) -> None:
         """Keep the layers in lists of our own."""
-        own = [item if isinstance(item, Layer) else list(item) for item in self.layers]
+        items = [as_layer(item) for item in self.layers]
+        own = [
+            item if isinstance(item, Layer) else [as_layer(one) for one in item] for item in items
+        ]
         object.__setattr__(self, "layers", own)
 
     def _inside(self) -> Iterator[Layer]:
@@ -98,3 +106,42 @@ class Parallel(_Container):
     merge: str = "concat"
     _: KW_ONLY
     name: str | None = None
+
+
+@dataclass(eq=False, repr=False)
+class NestedModel(_Container):
+    """A model as a layer of another: what ``lm.Model([lm.Input(8), encoder, lm.Dense(1)])`` makes.
+
+    It holds copies of the inner model's layers, which begin with that model's weights and belong to
+    the outer model from then on: training the outer one leaves the inner one as it was. (Keras
+    shares the weights instead.) ``trainable = False`` freezes all of it.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Those of the inner model, its Inputs among them; they stand for what the layer is given.
+    wiring : sequence, optional
+        For each layer the outputs that it reads, as pairs (layer, output) by number. Default: each
+        reads the one before.
+    outputs : sequence of pairs, optional
+        The outputs of the inner model. Default: those of its last layer.
+    name : str, optional
+        Default: the model's, if it was given one; else given by the outer model.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> encoder = lm.Model([lm.Input(8), lm.Dense(3, activation="tanh")], seed=0)
+    >>> model = lm.Model([lm.Input(8), encoder, lm.Dense(1)], seed=0)
+    >>> bool((model.layers[0].layers[1].kernel == encoder.layers[0].kernel).all())
+    True
+    """
+
+    layers: Sequence[Layer]
+    wiring: Sequence[Sequence[Sequence[int]]] | None = None
+    outputs: Sequence[Sequence[int]] | None = None
+    _: KW_ONLY
+    name: str | None = None
+
+    def _count_outputs(self) -> int:
+        return len(self.outputs) if self.outputs else self.layers[-1]._count_outputs()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,8 @@ __all__ = ["Activation", "Dense", "Input"]
 class Input(Layer):
     """The shape of one row of data; the first element of every model.
 
-    It computes nothing and is not in ``model.layers``.
+    It computes nothing and is not in ``model.layers``. In the functional form layers are called on
+    it; several make a model of several inputs.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ class Input(Layer):
     >>> lm.Input(shape=(28, 28))
     lm.Input((28, 28))
     """
+
+    _is_input: ClassVar[bool] = True
 
     shape: int | Sequence[int]
     _: KW_ONLY

@@ -294,7 +294,10 @@ class TableModel:
         return self.transform.apply(self.encoder.transform(columns))
 
     def _output(self, columns: Columns, num_threads: int | None) -> npt.NDArray[Any]:
-        return self.model.predict(self._matrix(columns), num_threads=num_threads)
+        output: npt.NDArray[Any] = self.model.predict(
+            self._matrix(columns), num_threads=num_threads
+        )
+        return output
 
 
 def _seed(seed: int | None, model: Model | None) -> int:

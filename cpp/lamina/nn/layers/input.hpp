@@ -32,6 +32,7 @@ class Input : public Layer {
   }
   Value build(Builder& builder, Value x) const override {
     require(x.id < 0, "Input can only be the first element of a model or branch");
+    if (builder.given) return take_given(builder);
     Port port = port_;
     port.name = name;
     return builder.input(port);
@@ -44,6 +45,20 @@ class Input : public Layer {
   bool is_input() const override { return true; }
 
  private:
+  // Of a model within the model: what that reads there.
+  Value take_given(Builder& builder) const {
+    Builder::Given& given = *builder.given;
+    require(given.taken < given.values.size(), "a model in the model: it has more inputs than the ",
+            given.values.size(), " that it is given");
+    const Value x = given.values[given.taken++];
+    const Index width = checked_size(name, port_.shape);
+    require(x.width == width, name, ": expected ", width, " columns, got ", x.width);
+    require(x.codes == port_.codes, name,
+            port_.codes ? ": expected category codes, got numbers"
+                        : ": expected numbers, got category codes");
+    return builder.shape(x) == port_.shape ? x : builder.reshaped(x, port_.shape);
+  }
+
   Port port_;
 };
 

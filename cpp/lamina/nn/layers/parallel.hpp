@@ -2,8 +2,7 @@
 // an Input of their own make a model with several ports.
 #pragma once
 
-#include "lamina/nn/layer.hpp"
-#include "lamina/nn/ops/merge_ops.hpp"
+#include "lamina/nn/layers/merge.hpp"
 
 namespace lamina {
 
@@ -22,19 +21,14 @@ class Parallel : public Layer {
             "Parallel: merge must be 'concat' or 'add', got '", merge_, "'");
   }
   Value build(Builder& builder, Value x) const override {
-    std::vector<Value> outputs;
-    Index total = 0;
+    Values outputs;
     for (const Layers& branch : branches_) {
       outputs.push_back(build_all(branch, builder, x));
       require(outputs.back().id >= 0, "Parallel: an empty branch needs an input");
       width(outputs.back());
-      total += outputs.back().width;
     }
-    if (merge_ == "concat") return builder.op<ConcatOp>(outputs, total);
-    for (const Value& y : outputs)
-      require(y.width == outputs[0].width, "Parallel(merge='add'): branches give ",
-              outputs[0].width, " and ", y.width, " columns");
-    return builder.op<AddOp>(outputs, outputs[0].width);
+    return merge_ == "concat" ? concatenate(builder, outputs)
+                              : add("Parallel(merge='add')", builder, outputs);
   }
   Json config() const override {
     Json branches = Json::array();

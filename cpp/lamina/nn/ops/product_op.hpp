@@ -20,6 +20,7 @@ class ProductOp : public Op<T> {
         bias_(bias < 0 ? -1 : bias_offset),
         kernel_tensor_(kernel) {
     this->kind = "product";
+    this->flags.flattens = true;
     this->flags.needs_inputs = this->flags.keeps_gradient = true;
     this->tensors = {kernel};
     if (bias >= 0) this->tensors.push_back(bias);
