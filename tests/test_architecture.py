@@ -32,7 +32,7 @@ PYTHON_FLOORS = [
         "schedules",
     ],
     ["layers"],
-    ["network"],
+    ["network", "predictor"],
     ["model"],
     ["callbacks", "gradients", "history"],
     ["trainer"],

@@ -13,6 +13,7 @@ ScheduleFunctions schedule_functions(const pybind11::list& functions);
 void bind_info(pybind11::module_& m);
 void bind_functions(pybind11::module_& m);
 void bind_model(pybind11::module_& m);
+void bind_predictor(pybind11::module_& m);
 void bind_optimizer(pybind11::module_& m);
 void bind_trainer(pybind11::module_& m);
 

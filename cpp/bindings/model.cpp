@@ -1,73 +1,13 @@
 #include "lamina/nn/model.hpp"
 
-#include "array.hpp"
 #include "bindings.hpp"
 #include "lamina/io/model_file.hpp"
+#include "predicting.hpp"
 
 namespace lamina::bindings {
 namespace {
 
 using Pointer = std::shared_ptr<Model>;
-
-// Arrays for values of the graph: (rows, *shape).
-std::vector<py::array> arrays_for(const Model& model, const Values& values, Index rows) {
-  std::vector<py::array> out;
-  for (const Value& y : values) {
-    std::vector<Index> shape = {rows};
-    for (const Index n : model.graph().shape(y)) shape.push_back(n);
-    out.push_back(empty(model.dtype(), shape));
-  }
-  return out;
-}
-
-std::vector<void*> memory(std::vector<py::array>& arrays) {
-  std::vector<void*> out;
-  for (py::array& array : arrays) out.push_back(array.mutable_data());
-  return out;
-}
-
-// One array as it is, several as a list.
-py::object one_or_list(std::vector<py::array>& arrays) {
-  if (arrays.size() == 1) return std::move(arrays[0]);
-  return py::cast(arrays);
-}
-
-py::object run_predict(const Model& model, const std::vector<ArrayView>& x,
-                       std::optional<Index> batch_size, std::optional<int> num_threads,
-                       bool exact_threads) {
-  const Index rows = model.check_inputs(x);
-  std::vector<py::array> out = arrays_for(model, model.graph().outputs, rows);
-  PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}};
-  // Below some tens of microseconds nobody gains from the GIL, or waits for a signal.
-  if (rows <= 256 && rows * model.flops_per_row() < 1000000) {
-    model.predict(x, memory(out), options);
-    return one_or_list(out);
-  }
-  options.tick = check_signals;
-  const auto y = memory(out);
-  {
-    const py::gil_scoped_release release;
-    model.predict(x, y, options);
-  }
-  return one_or_list(out);
-}
-
-py::object predict(const Model& model, const std::vector<py::array>& inputs,
-                   std::optional<Index> batch_size, std::optional<int> num_threads,
-                   bool exact_threads) {
-  return run_predict(model, views(inputs), batch_size, num_threads, exact_threads);
-}
-
-// The short way for a model with one numeric input and an array that it can read as it is; None
-// otherwise, and then Python converts or says what is wrong.
-py::object predict_rows(const Model& model, const py::handle& x, std::optional<Index> batch_size,
-                        std::optional<int> num_threads, bool exact_threads) {
-  const auto& ports = model.graph().ports;
-  std::vector<ArrayView> views(1);
-  if (ports.size() != 1 || ports[0].codes || !plain_rows(x, ports[0].value.width, views[0]))
-    return py::none();
-  return run_predict(model, views, batch_size, num_threads, exact_threads);
-}
 
 // What a layer gives.
 py::object predict_layer(const Model& model, const std::vector<py::array>& inputs,
@@ -77,7 +17,7 @@ py::object predict_layer(const Model& model, const std::vector<py::array>& input
   const Values& values = model.graph().layer(layer).outputs;
   for (const Value& y : values)
     require(!y.codes, layer, ": it gives category codes, which are X itself");
-  std::vector<py::array> out = arrays_for(model, values, model.check_inputs(x));
+  std::vector<py::array> out = arrays_for(model.graph(), values, model.check_inputs(x));
   const auto y = memory(out);
   {
     const py::gil_scoped_release release;
@@ -96,7 +36,7 @@ py::object input_gradients(const Model& model, Index rows, std::vector<void*>& p
       pointers.push_back(nullptr);
       continue;
     }
-    py::array dx = arrays_for(model, {port.value}, rows)[0];
+    py::array dx = arrays_for(model.graph(), {port.value}, rows)[0];
     pointers.push_back(dx.mutable_data());
     list.append(std::move(dx));
   }
@@ -121,7 +61,8 @@ py::object input_gradient(const Model& model, const std::vector<py::array>& inpu
 
 py::object forward(Model& model, const std::vector<py::array>& inputs, bool training) {
   const auto x = views(inputs);
-  std::vector<py::array> out = arrays_for(model, model.graph().outputs, model.check_inputs(x));
+  std::vector<py::array> out =
+      arrays_for(model.graph(), model.graph().outputs, model.check_inputs(x));
   model.forward(x, training, memory(out));
   return one_or_list(out);
 }
@@ -293,9 +234,10 @@ void bind_model(py::module_& m) {
       .def("outputs", &outputs)
       .def("layers", &layers)
       .def("operations", &operations)
-      .def("predict", &predict, "inputs"_a, "batch_size"_a = py::none(),
+      .def("predict", &predict<Model>, "inputs"_a, "batch_size"_a = py::none(),
            "num_threads"_a = py::none(), "exact_threads"_a = false)
-      .def("predict_rows", &predict_rows, "x"_a, "batch_size"_a, "num_threads"_a, "exact_threads"_a)
+      .def("predict_rows", &predict_rows<Model>, "x"_a, "batch_size"_a, "num_threads"_a,
+           "exact_threads"_a)
       .def("predict_layer", &predict_layer, "inputs"_a, "layer"_a, "batch_size"_a, "num_threads"_a)
       .def("input_gradient", &input_gradient, "inputs"_a, "output"_a, "layer"_a, "num_threads"_a)
       .def("forward", &forward, "inputs"_a, "training"_a)

@@ -10,6 +10,7 @@ PYBIND11_MODULE(LAMINA_MODULE_NAME, m) {
   bind_info(m);
   bind_functions(m);
   bind_model(m);
+  bind_predictor(m);
   bind_optimizer(m);
   bind_trainer(m);
 }

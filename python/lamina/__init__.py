@@ -60,6 +60,7 @@ from lamina.optimizers import (
     RAdam,
     RMSprop,
 )
+from lamina.predictor import Predictor
 from lamina.regularizers import L1, L1L2, L2
 from lamina.schedules import Constant, Cosine, OneCycle
 from lamina.table import TableEncoder, TableModel, load
@@ -101,6 +102,7 @@ __all__ = [
     "Nesterov",
     "OneCycle",
     "Parallel",
+    "Predictor",
     "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Model', 'Optimizer', 'Trainer', 'activation', 'activation_backward', 'activation_derivative', 'catalogue', 'did_you_mean', 'info', 'initialize', 'load_model', 'loss_gradient', 'loss_mean', 'loss_values', 'model_from_bytes', 'resolve', 'schedule']
+__all__: list[str] = ['Model', 'Optimizer', 'Predictor', 'Trainer', 'activation', 'activation_backward', 'activation_derivative', 'catalogue', 'did_you_mean', 'info', 'initialize', 'load_model', 'loss_gradient', 'loss_mean', 'loss_values', 'model_from_bytes', 'resolve', 'schedule']
 class Model:
     def __init__(self, spec: str, functions: list = []) -> None:
         ...
@@ -57,6 +57,20 @@ class Model:
         ...
     @property
     def spec(self) -> str:
+        ...
+class Predictor:
+    def __init__(self, model: Model) -> None:
+        ...
+    def operations(self) -> list[str]:
+        ...
+    def predict(self, inputs: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]], batch_size: typing.SupportsInt | typing.SupportsIndex | None, num_threads: typing.SupportsInt | typing.SupportsIndex | None, exact_threads: bool) -> typing.Any:
+        ...
+    def predict_one(self, inputs: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]) -> typing.Any:
+        ...
+    def predict_rows(self, x: typing.Any, batch_size: typing.SupportsInt | typing.SupportsIndex | None, num_threads: typing.SupportsInt | typing.SupportsIndex | None, exact_threads: bool) -> typing.Any:
+        ...
+    @property
+    def bytes(self) -> int:
         ...
 class Optimizer:
     def __init__(self, spec: str, functions: list = []) -> None:

@@ -16,6 +16,7 @@ from lamina.data import as_inputs
 from lamina.layers import Input, Layer, NestedModel
 from lamina.layers.base import as_layer
 from lamina.network import Network, network_of, written
+from lamina.predictor import Predictor
 
 __all__ = ["Model"]
 
@@ -269,6 +270,13 @@ class Model:
         array([[ 1., -2.]], dtype=float32)
         """
         return self._core.input_gradient(self._inputs(X), output, layer, num_threads)
+
+    def freeze_for_inference(self) -> Predictor:
+        """Return a :class:`~lamina.Predictor` of the weights as they are now.
+
+        The model goes on as it was: what is trained later does not reach the Predictor.
+        """
+        return Predictor(self)
 
     def predict_classes(self, X: Any, *, threshold: float = 0.5) -> NDArray[np.intp]:
         """Return class numbers.

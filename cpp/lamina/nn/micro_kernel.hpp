@@ -16,7 +16,6 @@ inline constexpr int kRegisters = 16;
 inline constexpr int kBlockVectors = 2;  // columns of a block, in registers
 inline constexpr int kBlockRows = kRegisters == 32 ? 14 : 6;
 // Few rows take more columns at once, so that sums enough are under way to hide the latency.
-inline constexpr int kFewRows = 3;
 inline constexpr int few_rows_vectors(int rows) {
   return kRegisters / 2 / (rows == 1 ? 1 : 2) / (rows == 3 && kRegisters == 16 ? 2 : 1);
 }

@@ -110,8 +110,8 @@ bool Model::has_data_driven() const {
                      [](const Tensor& t) { return data_rows(t.initializer) > 0; });
 }
 
-Index Model::check_inputs(const std::vector<ArrayView>& inputs) const {
-  const auto& ports = graph_.ports;
+Index check_inputs(const Graph& graph, const std::vector<ArrayView>& inputs) {
+  const auto& ports = graph.ports;
   require(inputs.size() == ports.size(), "the model has ", ports.size(), " inputs, got ",
           inputs.size());
   for (std::size_t p = 0; p < ports.size(); ++p) {

@@ -12,6 +12,9 @@
 
 namespace lamina {
 
+// Checks number, widths and codes of a batch's inputs; returns its rows.
+Index check_inputs(const Graph& graph, const std::vector<ArrayView>& inputs);
+
 class Model {
  public:
   // {"layers": [...], "dtype": "float32", "seed": 0, "name": "model"}; the functions that its
@@ -32,8 +35,9 @@ class Model {
   // A copy of the weights: of the last completed epoch while a fit runs.
   virtual std::shared_ptr<const void> still_weights() const = 0;
 
-  // Checks number and widths of the inputs; returns the rows.
-  Index check_inputs(const std::vector<ArrayView>& inputs) const;
+  Index check_inputs(const std::vector<ArrayView>& inputs) const {
+    return lamina::check_inputs(graph_, inputs);
+  }
   // out: by output, (rows, its width) of the model's dtype.
   virtual void predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,
                        const PredictOptions& options) const = 0;

@@ -81,12 +81,18 @@ class OpBase {
 
   // A parameter that changes with the step; its value in a training step is Context::scheduled.
   virtual const Scheduled* scheduled() const { return nullptr; }
+  // A copy, of the type that it was made as.
+  std::unique_ptr<OpBase> clone() const { return clone_(*this); }
   // Multiply-adds of the forward pass counted as two, a row.
   virtual Index flops_per_row() const { return 0; }
   virtual std::size_t state_bytes(Index batch_rows) const {
     (void)batch_rows;
     return 0;
   }
+
+ private:
+  friend class Builder;
+  std::unique_ptr<OpBase> (*clone_)(const OpBase&) = nullptr;
 };
 
 template <class T>
@@ -121,6 +127,12 @@ class Op : public OpBase {
   virtual double penalty_sum(const Ctx&, const double* weights) const {
     (void)weights;
     return 0;
+  }
+  // In inference y = scale x + shift, column by column: then it writes both and says true, and
+  // predictions can go without the op (nn/fold.hpp).
+  virtual bool affine(const T* parameters, T* scale, T* shift) const {
+    (void)parameters, (void)scale, (void)shift;
+    return false;
   }
   // After a completed step: running statistics move.
   virtual void update_statistics(const Ctx&) const {}
@@ -191,11 +203,9 @@ class Builder {
   // Appends OpType<float> or OpType<double>, made from `arguments`.
   template <template <class> class OpType, class... Arguments>
   Value op(Values inputs, Index width, const Arguments&... arguments) {
-    std::unique_ptr<OpBase> made;
-    if (graph_.dtype == DataType::float32)
-      made = std::make_unique<OpType<float>>(arguments...);
-    else
-      made = std::make_unique<OpType<double>>(arguments...);
+    std::unique_ptr<OpBase> made = graph_.dtype == DataType::float32
+                                       ? make<OpType<float>>(arguments...)
+                                       : make<OpType<double>>(arguments...);
     made->inputs = std::move(inputs);
     const Value x = made->inputs[0];
     made->output = graph_.new_value(
@@ -228,6 +238,15 @@ class Builder {
   void end_layer(std::size_t record, const Values& outputs);
 
  private:
+  template <class Type, class... Arguments>
+  static std::unique_ptr<OpBase> make(const Arguments&... arguments) {
+    std::unique_ptr<OpBase> op = std::make_unique<Type>(arguments...);
+    op->clone_ = [](const OpBase& other) -> std::unique_ptr<OpBase> {
+      return std::make_unique<Type>(static_cast<const Type&>(other));
+    };
+    return op;
+  }
+
   Graph& graph_;
 };
 

@@ -16,7 +16,6 @@ namespace {
 using detail::Block;
 using detail::kBlockRows;
 using detail::kBlockVectors;
-using detail::kFewRows;
 
 template <class T>
 inline constexpr Index kPanel = kBlockVectors * Vec<T>::size;  // columns

@@ -18,6 +18,9 @@ namespace lamina {
 inline constexpr Index kRowStep = 16;
 inline constexpr Index round_up(Index n, Index step) { return (n + step - 1) / step * step; }
 
+// Up to so many rows of A are computed with B as it lies, which is then read once.
+inline constexpr Index kFewRows = 3;
+
 // Steps of k in one chain.
 inline constexpr Index kChunk = 256;
 
@@ -34,7 +37,7 @@ template <class T>
 struct Operand {
   const T* data;
   Index stride;         // elements between rows; of panels: the rows of each
-  bool panels = false;  // B of kernel_grad alone: written by pack_panel_rows()
+  bool panels = false;  // B of forward and kernel_grad: written by pack_panel_rows()
 };
 
 template <class T>
@@ -62,7 +65,8 @@ struct ProductScratch {
 template <class T>
 void product(const Product<T>& p, ProductScratch<T>& scratch);
 
-// B of a kernel_grad ahead of time, so that its many tiles need not pack it again and again: panels
+// B ahead of time, so that the many tiles of a gradient need not pack it again and again, nor many
+// predictions the kernel: panels
 // of panel_width() columns, one after another, zeros behind the last column.
 template <class T>
 Index panel_width();

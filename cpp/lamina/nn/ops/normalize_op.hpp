@@ -109,6 +109,16 @@ class NormalizeOp : public Op<T> {
     for (Index j = tile.begin; j < tile.end; ++j) out[j - tile.begin] = T(total[j]);
   }
 
+  bool affine(const T* parameters, T* scale, T* shift) const override {
+    for (Index j = 0; j < n_; ++j) {
+      const double inverse = 1 / std::sqrt(parameters[at_.variance + j] + epsilon_);
+      scale[j] = T(parameters[at_.gamma + j] * inverse);
+      shift[j] = T(parameters[at_.beta + j] -
+                   parameters[at_.gamma + j] * inverse * parameters[at_.mean + j]);
+    }
+    return true;
+  }
+
   void update_statistics(const Ctx& c) const override {
     for (Index j = 0; j < n_; ++j) {
       const double variance = 1 / (inverse(c, j) * inverse(c, j)) - epsilon_;

@@ -27,6 +27,14 @@ class ProductOp : public Op<T> {
   }
   Index flops_per_row() const override { return 2 * inputs_ * units_; }
 
+  // For whoever rewrites a graph: where its parameters lie, and may lie instead.
+  Index inputs() const { return inputs_; }
+  Index kernel_offset() const { return kernel_; }
+  Index bias_offset() const { return bias_; }  // -1: none
+  void set_bias_offset(Index offset) { bias_ = offset; }
+  // The kernel lies there a second time, in panels; few rows still read it as it is.
+  void set_panels_offset(Index offset) { panels_ = offset; }
+
   void forward(const Ctx& c, Range rows) const override {
     forward_columns(c, *c.scratch, rows, {0, units_});
   }
@@ -91,11 +99,17 @@ class ProductOp : public Op<T> {
                 columns.size(),
                 inputs_,
                 {this->in(c, rows.begin), inputs_},
-                {c.parameters + kernel_ + columns.begin, units_},
+                kernel(c, rows.size(), columns.begin),
                 this->out(c, rows.begin) + columns.begin,
                 units_,
                 bias_ < 0 ? nullptr : c.parameters + bias_ + columns.begin},
                scratch);
+  }
+
+  Operand<T> kernel(const Ctx& c, Index rows, Index column) const {
+    if (panels_ >= 0 && column == 0 && rows > kFewRows)
+      return {c.parameters + panels_, inputs_, true};
+    return {c.parameters + kernel_ + column, units_};
   }
 
   T* panels(const Ctx& c) const { return reinterpret_cast<T*>(c.state[this->index]); }
@@ -120,7 +134,7 @@ class ProductOp : public Op<T> {
     }
   }
 
-  Index inputs_, units_, kernel_, bias_;
+  Index inputs_, units_, kernel_, bias_, panels_ = -1;
   int kernel_tensor_;
 };
 

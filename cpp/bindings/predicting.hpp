@@ -1,0 +1,57 @@
+// What a model and a predictor share: rows in, arrays out.
+#pragma once
+
+#include "array.hpp"
+
+namespace lamina::bindings {
+
+// Arrays for values of a graph: (rows, *shape).
+std::vector<py::array> arrays_for(const Graph& graph, const Values& values, Index rows);
+std::vector<void*> memory(std::vector<py::array>& arrays);
+// One array as it is, several as a list.
+py::object one_or_list(std::vector<py::array>& arrays);
+
+// Predictor: a Model or a FrozenModel.
+template <class Predictor>
+py::object run_predict(const Predictor& model, const std::vector<ArrayView>& x,
+                       std::optional<Index> batch_size, std::optional<int> num_threads,
+                       bool exact_threads) {
+  const Graph& graph = model.graph();
+  const Index rows = check_inputs(graph, x);
+  std::vector<py::array> out = arrays_for(graph, graph.outputs, rows);
+  const std::vector<void*> y = memory(out);
+  PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}};
+  // Below some tens of microseconds nobody gains from the GIL, or waits for a signal.
+  if (rows <= 256 && rows * model.flops_per_row() < 1000000) {
+    model.predict(x, y, options);
+    return one_or_list(out);
+  }
+  options.tick = check_signals;
+  {
+    const py::gil_scoped_release release;
+    model.predict(x, y, options);
+  }
+  return one_or_list(out);
+}
+
+template <class Predictor>
+py::object predict(const Predictor& model, const std::vector<py::array>& inputs,
+                   std::optional<Index> batch_size, std::optional<int> num_threads,
+                   bool exact_threads) {
+  return run_predict(model, views(inputs), batch_size, num_threads, exact_threads);
+}
+
+// The short way for a model with one numeric input and an array that it can read as it is; None
+// otherwise, and then Python converts or says what is wrong.
+template <class Predictor>
+py::object predict_rows(const Predictor& model, const py::handle& x,
+                        std::optional<Index> batch_size, std::optional<int> num_threads,
+                        bool exact_threads) {
+  const auto& ports = model.graph().ports;
+  std::vector<ArrayView> views(1);
+  if (ports.size() != 1 || ports[0].codes || !plain_rows(x, ports[0].value.width, views[0]))
+    return py::none();
+  return run_predict(model, views, batch_size, num_threads, exact_threads);
+}
+
+}  // namespace lamina::bindings

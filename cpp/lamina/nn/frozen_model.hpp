@@ -1,0 +1,21 @@
+// FrozenModel: a model that only predicts, folded and unchanging. Any threads may share one.
+#pragma once
+
+#include "lamina/nn/model.hpp"
+
+namespace lamina {
+
+class FrozenModel {
+ public:
+  // The model's weights as they are now, or after the last epoch of a fit that runs.
+  static std::unique_ptr<FrozenModel> freeze(const Model& model);
+  virtual ~FrozenModel() = default;
+  virtual const Graph& graph() const = 0;
+  virtual Index flops_per_row() const = 0;
+  virtual std::size_t bytes() const = 0;
+  // Checks the inputs. out: by output, (rows, its width) of the dtype.
+  virtual void predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,
+                       const PredictOptions& options) const = 0;
+};
+
+}  // namespace lamina

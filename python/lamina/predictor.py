@@ -1,0 +1,109 @@
+"""Predictor: a model made ready to answer, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from lamina._isa import core
+from lamina.data import as_inputs
+
+__all__ = ["Predictor"]
+
+
+class Predictor:
+    """A model frozen for inference: it cannot change, and any number of threads may share it.
+
+    ``model.freeze_for_inference()`` makes one from the weights as they are then. What only training
+    needs is gone, batch normalisation and the scaling of inputs have moved into the weights of the
+    Dense layers beside them (a scaling of inputs far from zero stays, for its digits), and weights
+    lie packed as products of many rows read them. Its answers differ from the model's by no more
+    than rounding; where nothing could be folded they are the same bits.
+
+    C++ programs have the same: ``lamina/predict.hpp``.
+
+    Parameters
+    ----------
+    model : Model
+        Not changed, and not kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import lamina as lm
+    >>> layers = [lm.Input(2), lm.Dense(3), lm.BatchNormalization(), lm.Dense(1)]
+    >>> model = lm.Model(layers, seed=0)
+    >>> predictor = model.freeze_for_inference()
+    >>> np.allclose(predictor.predict([[1.0, 2.0]]), model.predict([[1.0, 2.0]]))
+    True
+    >>> predictor.predict_one([1.0, 2.0]).shape
+    (1,)
+    """
+
+    _exact_threads: ClassVar[bool] = False
+
+    def __init__(self, model: Any) -> None:
+        self._core = core.Predictor(model._core)
+        self._ports = model._core.ports()
+        self.input_names: list[str] = model.input_names
+        self.output_names: list[str] = model.output_names
+        self.dtype = model.dtype
+
+    def predict(
+        self, X: Any, *, batch_size: int | None = None, num_threads: int | None = None
+    ) -> Any:
+        """Return the outputs for some rows, as ``model.predict`` does.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
+            Any numeric dtype and memory layout.
+        batch_size : int, optional
+            Rows that a thread takes at a time. Default: 256.
+        num_threads : int, optional
+            At most so many; the bits do not depend on it. Default: what OpenMP offers.
+
+        Returns
+        -------
+        ndarray, shape (n, *output shape)
+            A list of them for several outputs.
+        """
+        how = batch_size, num_threads, self._exact_threads
+        result = self._core.predict_rows(X, *how)
+        return self._core.predict(as_inputs(X, self._ports), *how) if result is None else result
+
+    def predict_one(self, x: Any) -> Any:
+        """Return the outputs for a single row: the least that a call can cost.
+
+        Parameters
+        ----------
+        x : array_like, shape (inputs,); for several inputs a dict by name or a tuple
+            One row, flat.
+
+        Returns
+        -------
+        ndarray, shape of a row's output
+            A list of them for several outputs.
+
+        Raises
+        ------
+        ValueError
+            If it is not one row of the right width.
+        """
+        if len(self._ports) == 1:
+            return self._core.predict_one([np.asarray(x)])
+        parts = [x[name] for name in self.input_names] if isinstance(x, Mapping) else x
+        return self._core.predict_one([np.asarray(part) for part in parts])
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse: a file keeps the model, which makes a Predictor in no time."""
+        raise TypeError(
+            "Predictor: pickle or save the model, and call freeze_for_inference() on what is loaded"
+        )
+
+    def __repr__(self) -> str:
+        """Name inputs, outputs and size."""
+        size = self._core.bytes / 1e6
+        return f"<Predictor of {self.input_names} -> {self.output_names}, {size:.3g} MB>"
