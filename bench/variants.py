@@ -96,7 +96,7 @@ def compositions(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Mod
     block = [lm.Dense(half), lm.BatchNormalization(), lm.Activation("relu"), lm.Dense(units)]
     branches = [[lm.Dense(half, activation="relu")], [lm.Dense(half, activation="tanh")]]
     numbers = [lm.Input(width, name="x"), lm.Dense(units, activation="relu")]
-    codes = [lm.Input(1, kind="codes", cardinality=CODES, name="codes"), lm.Embedding(16)]
+    codes = [lm.Input(1, kind="codes", cardinalities=CODES, name="codes"), lm.Embedding(16)]
     both = {"x": data.x, "codes": np.arange(len(data.x), dtype=np.int32) * 7 % CODES}
 
     def middle(*layers: object) -> list[object]:

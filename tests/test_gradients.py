@@ -52,7 +52,7 @@ WITHOUT_ACTIVATION = {
     "Add": lambda: lm.Add(),
     "NestedModel": lambda: lm.Model([lm.Input(4), lm.Dense(3, activation="tanh")], seed=5),
 }
-NOT_NUMBERS_TO_NUMBERS = {"Input", "Embedding"}
+NOT_NUMBERS_TO_NUMBERS = {"Input", "Embedding", "OneHot"}
 
 MIDDLES = [
     pytest.param(name, activation, id=f"{name}-{activation}" if activation else name)

@@ -91,7 +91,7 @@ def test_codes_beside_numbers():
                     [
                         [lm.Input(4, name="numbers"), lm.Dense(256, activation="relu")],
                         [
-                            lm.Input(1, kind="codes", cardinality=5, name="codes"),
+                            lm.Input(1, kind="codes", cardinalities=5, name="codes"),
                             lm.Embedding(3),
                         ],
                     ]
@@ -115,7 +115,7 @@ def test_codes_beside_numbers():
 
 def test_an_unseen_code_keeps_its_vector():
     """Only rows of the table whose code occurs get a gradient."""
-    layers = [lm.Input(1, kind="codes", cardinality=4), lm.Embedding(2), lm.Dense(1)]
+    layers = [lm.Input(1, kind="codes", cardinalities=4), lm.Embedding(2), lm.Dense(1)]
     model = lm.Model(layers, seed=0)
     table = model["embedding"]
     before = model._core.view("embedding/embeddings").copy()

@@ -21,7 +21,7 @@ def small(*inner, seed=0, **options):
 
 def test_codes_of_more_rows_than_a_block():
     """The code buffer of a prediction was as long as a block and indexed by the row."""
-    layers = [lm.Input(1, kind="codes", cardinality=7), lm.Embedding(3), lm.Dense(2)]
+    layers = [lm.Input(1, kind="codes", cardinalities=7), lm.Embedding(3), lm.Dense(2)]
     model = lm.Model(layers, seed=0)
     codes = np.arange(20_000) % 7
     np.testing.assert_array_equal(model.predict(codes), model.predict(np.arange(7))[codes])
@@ -31,7 +31,7 @@ def test_codes_of_more_rows_than_a_block():
 
 def test_codes_without_an_embedding_are_refused():
     with pytest.raises(ValueError, match="Embedding"):
-        lm.Model([lm.Input(1, kind="codes", cardinality=3), lm.Dense(1)])
+        lm.Model([lm.Input(1, kind="codes", cardinalities=3), lm.Dense(1)])
 
 
 def test_the_average_follows_statistics_and_frozen_layers():

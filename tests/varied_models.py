@@ -44,7 +44,7 @@ def residual():
 
 def embedding():
     numbers = [lm.Input(5, name="numbers"), lm.Dense(31, activation="relu")]
-    codes = [lm.Input(1, kind="codes", cardinality=7, name="codes"), lm.Embedding(3)]
+    codes = [lm.Input(1, kind="codes", cardinalities=7, name="codes"), lm.Embedding(3)]
     return [
         lm.Parallel([numbers, codes]),
         lm.Dense(33, activation="tanh"),

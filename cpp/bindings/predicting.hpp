@@ -41,7 +41,7 @@ py::object predict(const Predictor& model, const std::vector<py::array>& inputs,
   return run_predict(model, views(inputs), batch_size, num_threads, exact_threads);
 }
 
-// The short way for a model with one numeric input and an array that it can read as it is; None
+// The short way for a model with one input and an array that it can read as it is; None
 // otherwise, and then Python converts or says what is wrong.
 template <class Predictor>
 py::object predict_rows(const Predictor& model, const py::handle& x,
@@ -49,8 +49,7 @@ py::object predict_rows(const Predictor& model, const py::handle& x,
                         bool exact_threads) {
   const auto& ports = model.graph().ports;
   std::vector<ArrayView> views(1);
-  if (ports.size() != 1 || ports[0].codes || !plain_rows(x, ports[0].value.width, views[0]))
-    return py::none();
+  if (ports.size() != 1 || !plain_rows(x, ports[0].value.width, views[0])) return py::none();
   return run_predict(model, views, batch_size, num_threads, exact_threads);
 }
 

@@ -54,10 +54,21 @@ const char* kModel = R"({"seed": 1, "layers": [
   {"class": "Dense", "units": 48, "activation": "tanh"},
   {"class": "Dense", "units": 3, "activation": "softmax"}]})";
 
+// The same numbers beside two columns of codes; one table of several tiles.
+const char* kCodesModel = R"({"seed": 1, "layers": [
+  {"class": "Parallel", "layers": [
+    [{"class": "Input", "shape": [20]}],
+    [{"class": "Input", "shape": [2], "kind": "codes", "cardinalities": [9, 3000]},
+     {"class": "Parallel", "layers": [{"class": "Embedding", "output_dim": [3, 16]},
+                                      {"class": "OneHot", "missing": "column"}]}]]},
+  {"class": "Dense", "units": 24, "activation": "tanh"},
+  {"class": "Dense", "units": 3, "activation": "softmax"}]})";
+
 struct Table {
   std::vector<float> x = std::vector<float>(kRows * kColumns), y = std::vector<float>(kRows);
+  std::vector<std::int32_t> codes = std::vector<std::int32_t>(kRows * 2);
   Data data;
-  Table() {
+  explicit Table(bool with_codes = false) {
     for (Index r = 0; r < kRows; ++r) {
       for (Index j = 0; j < kColumns; ++j)
         x[r * kColumns + j] = static_cast<float>(
@@ -66,6 +77,10 @@ struct Table {
     }
     data.inputs = {{x.data(), DType::float32, kRows, kColumns, 4 * kColumns, 4}};
     data.target = {y.data(), DType::float32, kRows, 1, 4, 4};
+    for (Index r = 0; r < kRows; ++r)
+      codes[r * 2] = static_cast<std::int32_t>(r % 9),
+                codes[r * 2 + 1] = static_cast<std::int32_t>(r * 7 % 3000);
+    if (with_codes) data.inputs.push_back({codes.data(), DType::int32, kRows, 2, 8, 4});
   }
 };
 
@@ -82,9 +97,10 @@ struct Outcome {
   long allocations_in_steps = 0;
 };
 
-Outcome train(int threads, const char* optimizer_spec) {
-  const Table table;
-  std::shared_ptr<Model> model = Model::create(parse_json("model", kModel));
+Outcome train(int threads, const char* optimizer_spec, bool with_codes) {
+  const Table table(with_codes);
+  std::shared_ptr<Model> model =
+      Model::create(parse_json("model", with_codes ? kCodesModel : kModel));
   const auto trainer = make_trainer(model, optimizer_spec);
   trainer->begin_fit(table.data, {100, 20, true, threads, true, {.exact_threads = true}});
   Outcome out;
@@ -228,15 +244,17 @@ int main() {
   check_data_driven_start();
   check_allocations_of_evaluations();
   check_evaluations_of_all_shapes();
-  for (const char* optimizer :
-       {R"("adam")", R"({"class": "Nesterov", "learning_rate": 0.05, "global_clipnorm": 0.5})"}) {
-    const Outcome one = train(1, optimizer);
-    CHECK(one.last_loss < 0.6 * one.first_loss);
-    std::printf("%s: loss %.4f -> %.4f, %ld allocations in steps\n", optimizer, one.first_loss,
-                one.last_loss, one.allocations_in_steps);
-    CHECK(one.allocations_in_steps == 0);
-    for (const int threads : {2, 3, 5})
-      CHECK(train(threads, optimizer).fingerprint == one.fingerprint);
+  for (const bool codes : {false, true}) {
+    for (const char* optimizer :
+         {R"("adam")", R"({"class": "Nesterov", "learning_rate": 0.05, "global_clipnorm": 0.5})"}) {
+      const Outcome one = train(1, optimizer, codes);
+      CHECK(one.last_loss < 0.6 * one.first_loss);
+      std::printf("%s%s: loss %.4f -> %.4f, %ld allocations in steps\n", optimizer,
+                  codes ? ", codes" : "", one.first_loss, one.last_loss, one.allocations_in_steps);
+      CHECK(one.allocations_in_steps == 0);
+      for (const int threads : {2, 3, 5})
+        CHECK(train(threads, optimizer, codes).fingerprint == one.fingerprint);
+    }
   }
   return 0;
 }

@@ -13,8 +13,10 @@ class Constraint(Configurable):
     """A condition that weights are brought back to after each step.
 
     ``lm.Dense(64, kernel_constraint=lm.constraints.MaxNorm(3.0))``. Norms are those of a unit's
-    incoming weights, a column of the kernel; a bias counts as one column. (Keras' ``axis=0``.) The
-    moving average of weights follows the constrained ones (a mean of vectors of norm 1 is shorter).
+    incoming weights, a column of the kernel; a bias counts as one column. (Keras' ``axis=0``.) Of
+    an embedding's table they are those of a category's vector, a row, as of PyTorch's ``max_norm``.
+    The moving average of weights follows the constrained ones (a mean of vectors of norm 1 is
+    shorter).
     """
 
 

@@ -16,6 +16,7 @@ class FrozenModelOf final : public FrozenModel {
   void predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,
                const PredictOptions& options) const override {
     const Index n = check_inputs(folded_.graph, inputs);
+    check_codes(folded_.graph, inputs);
     inference_.predict(folded_.weights.data(), inputs, n, out, options);
   }
 

@@ -27,8 +27,16 @@ class Layer {
   // The input's width; refuses a layer that comes before any Input.
   Index width(Value x) const {
     require(x.id >= 0, "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
-    require(!x.codes, class_name, ": its input is category codes; put an Embedding between");
+    require(!x.codes, class_name,
+            ": its input is category codes; put an Embedding or a OneHot between");
     return x.width;
+  }
+  // The numbers of codes of an input of codes, by column; refuses any other.
+  std::vector<Index> cardinalities(const Builder& builder, Value x) const {
+    const std::vector<Index> out = builder.cardinalities(x);
+    require(!out.empty(), class_name,
+            ": its input must be codes, as of lm.Input(2, kind='codes', cardinalities=[7, 5])");
+    return out;
   }
 };
 

@@ -110,27 +110,6 @@ bool Model::has_data_driven() const {
                      [](const Tensor& t) { return data_rows(t.initializer) > 0; });
 }
 
-Index check_inputs(const Graph& graph, const std::vector<ArrayView>& inputs) {
-  const auto& ports = graph.ports;
-  require(inputs.size() == ports.size(), "the model has ", ports.size(), " inputs, got ",
-          inputs.size());
-  for (std::size_t p = 0; p < ports.size(); ++p) {
-    require(inputs[p].columns == ports[p].value.width, ports[p].name, ": expected ",
-            ports[p].value.width, " columns, got ", inputs[p].columns);
-    require(inputs[p].rows == inputs[0].rows, "inputs have ", inputs[0].rows, " and ",
-            inputs[p].rows, " rows");
-    if (!ports[p].codes) continue;
-    for (Index r = 0; r < inputs[p].rows; ++r) {
-      const double code = read_element(inputs[p], r, 0);
-      require(code >= 0 && code < static_cast<double>(ports[p].cardinality) &&
-                  code == static_cast<double>(static_cast<Index>(code)),
-              ports[p].name, ": code ", code, " in row ", r, " is not a whole number in 0 ... ",
-              ports[p].cardinality - 1);
-    }
-  }
-  return inputs[0].rows;
-}
-
 void Model::set_trainable(const std::string& layer, bool trainable) {
   for (auto& tensor : graph_.parameters.tensors) {
     if (tensor.layer != layer || tensor.role == Role::statistic) continue;
@@ -208,6 +187,7 @@ template <class T>
 void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,
                          const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
+  check_codes(inputs);
   const Reading reading(*this);
   inference_->predict(reading.weights(), inputs, n, out, options);
 }
@@ -217,6 +197,7 @@ void ModelOf<T>::predict_values(const Values& values, const std::vector<ArrayVie
                                 const std::vector<void*>& out,
                                 const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
+  check_codes(inputs);
   const Inference<T> inference(graph_, values);
   const Reading reading(*this);
   inference.predict(reading.weights(), inputs, n, out, options);
@@ -230,6 +211,7 @@ void ModelOf<T>::input_gradient(Value value, Index column, const std::vector<Arr
   require(column >= 0 && column < value.width, "input_gradient: output must be in 0 ... ",
           value.width - 1, ", got ", column);
   if (n == 0) return;
+  check_codes(inputs);
   const int threads = worthwhile_threads(options.num_threads, n, 2 * flops_per_row());
   const Reading reading(*this);
   lamina::input_gradient(graph_, reading.weights(), inputs, n, value, column, out, threads,
@@ -241,6 +223,7 @@ void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training,
                          const std::vector<void*>& out) {
   const Index n = check_inputs(inputs);
   require(n > 0, "forward: expected at least one row, got none");
+  check_codes(inputs);
   by_hand_.forward(parameters_.data(), inputs, n, training, seed_, version_, out);
 }
 
@@ -266,6 +249,7 @@ template <class T>
 void ModelOf<T>::initialize_from(const std::vector<ArrayView>& inputs, int num_threads) {
   const Index n = check_inputs(inputs);
   require(n > 0, "initialize: expected at least one row, got none");
+  check_codes(inputs);
   require(wants_data(graph_.parameters),
           "initialize: no trainable kernel has an initializer that wants data, as in "
           "lm.Dense(64, kernel_initializer='unit_variance')");

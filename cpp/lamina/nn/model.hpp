@@ -8,12 +8,10 @@
 
 #include "lamina/nn/by_hand.hpp"
 #include "lamina/nn/inference.hpp"
+#include "lamina/nn/inputs.hpp"
 #include "lamina/nn/network.hpp"
 
 namespace lamina {
-
-// Checks number, widths and codes of a batch's inputs; returns its rows.
-Index check_inputs(const Graph& graph, const std::vector<ArrayView>& inputs);
 
 class Model {
  public:
@@ -37,6 +35,9 @@ class Model {
 
   Index check_inputs(const std::vector<ArrayView>& inputs) const {
     return lamina::check_inputs(graph_, inputs);
+  }
+  void check_codes(const std::vector<ArrayView>& inputs) const {
+    lamina::check_codes(graph_, inputs);
   }
   // out: by output, (rows, its width) of the model's dtype.
   virtual void predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,

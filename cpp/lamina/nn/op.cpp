@@ -36,10 +36,10 @@ int Builder::tensor(Tensor tensor) {
   return graph_.parameters.add(std::move(tensor));
 }
 
-Index Builder::cardinality(Value x) const {
+std::vector<Index> Builder::cardinalities(Value x) const {
   for (const Port& port : graph_.ports)
-    if (port.value.id == x.id) return port.cardinality;
-  return 0;
+    if (port.value.id == x.id) return port.cardinalities;
+  return {};
 }
 
 Value Builder::reshaped(Value x, std::vector<Index> shape) {

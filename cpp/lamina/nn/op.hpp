@@ -18,7 +18,7 @@ enum class DataType { float32, float64 };
 struct Value {
   int id = -1;
   Index width = 0;
-  bool codes = false;  // an integer input, which only an Embedding can read
+  bool codes = false;  // an integer input, which only Embedding and OneHot can read
 };
 
 using Values = std::vector<Value>;
@@ -32,11 +32,12 @@ struct Rows {
   T* row(Index r) const { return data + (r - first_row) * width; }
 };
 
-// The same for integer codes, one a row.
+// The same for integer codes, a column after the other.
 struct Codes {
   std::int32_t* data = nullptr;
-  Index first_row = 0;
-  Index at(Index r) const { return data[r - first_row]; }
+  Index first_row = 0, column_stride = 0;
+  // Column j from row r of the batch on.
+  std::int32_t* column(Index j, Index r) const { return data + j * column_stride + r - first_row; }
 };
 
 // What an op sees while it works on some rows of a batch.
@@ -154,8 +155,8 @@ struct Port {
   Value value;
   std::string name;
   std::vector<Index> shape;
-  bool codes = false;     // int32 category codes instead of numbers
-  Index cardinality = 0;  // codes are 0 ... cardinality - 1
+  bool codes = false;                     // int32 category codes instead of numbers
+  std::vector<Index> cardinalities = {};  // by column: codes are 0 ... cardinality - 1, 0 unseen
 };
 
 // A layer as it was built: what it read and gave, and its ops and tensors, those of the layers
@@ -190,8 +191,8 @@ class Builder {
 
   Value input(Port port);
   int tensor(Tensor tensor);
-  // The number of codes if x is an integer input port, else 0.
-  Index cardinality(Value x) const;
+  // The numbers of codes, by column, if x is an integer input port, else nothing.
+  std::vector<Index> cardinalities(Value x) const;
   const Tensor& tensor_at(int i) const {
     return graph_.parameters.tensors[static_cast<std::size_t>(i)];
   }

@@ -1,5 +1,7 @@
 #include "lamina/nn/parameters.hpp"
 
+#include <algorithm>
+
 #include "lamina/functions/initializers.hpp"
 #include "lamina/nn/product.hpp"
 
@@ -45,6 +47,7 @@ void initialize_parameters(const ParameterTable& table, std::uint64_t seed, T* o
     const Tensor& t = table.tensors[i];
     const Fans fans{static_cast<double>(t.fan_in), static_cast<double>(t.fan_out)};
     initialize(t.initializer, seed, static_cast<std::uint32_t>(i), t.shape, fans, out + t.offset);
+    if (t.role == Role::table) std::fill_n(out + t.offset, t.columns(), T(0));
   }
 }
 

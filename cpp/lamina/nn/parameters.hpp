@@ -9,6 +9,7 @@
 
 namespace lamina {
 
+// table: a row for each code; row 0, missing or unseen, starts at zero.
 enum class Role { kernel, bias, scale, table, statistic };
 const char* role_name(Role role);
 

@@ -24,7 +24,7 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
   for (const auto& op : graph.ops)
     if (op->scheduled()) scheduled_.resize(graph.ops.size());
   for (const Port& port : graph.ports)
-    codes_.emplace_back(port.codes && plan.options.backward ? capacity_ : 0);
+    codes_.emplace_back(port.codes && plan.options.backward ? capacity_ * port.value.width : 0);
   spaces_.resize(static_cast<std::size_t>(threads));
   const auto values = static_cast<std::size_t>(graph.value_count());
   for (Space& space : spaces_) {
@@ -46,9 +46,10 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
     for (std::size_t p = 0; p < graph.ports.size(); ++p) {
       const Port& port = graph.ports[p];
       const bool of_block = port.codes && !plan.options.backward;
-      space.code_memory.emplace_back(of_block ? block_ : 0);
+      space.code_memory.emplace_back(of_block ? block_ * port.value.width : 0);
       space.codes[static_cast<std::size_t>(port.value.id)] = {
-          of_block ? space.code_memory[p].data() : codes_[p].data(), 0};
+          of_block ? space.code_memory[p].data() : codes_[p].data(), 0,
+          of_block ? block_ : capacity_};
     }
     Context<T>& c = space.context;
     c.values = space.values.data();
@@ -97,19 +98,34 @@ void Workspace<T>::enter_block(int thread, Range rows) {
   }
 }
 
+// An array may have changed since it was checked: what is no code any more becomes 0, unseen.
+template <class T>
+void Workspace<T>::gather_codes(Space& space, const Port& port, const ArrayView& view,
+                                Range rows) const {
+  const Index real = std::clamp(rows_.rows, rows.begin, rows.end);
+  ArrayView column = view;
+  column.columns = 1;
+  for (Index j = 0; j < port.value.width; ++j) {
+    column.data = static_cast<const std::byte*>(view.data) + j * view.column_stride;
+    std::int32_t* code = space.codes[static_cast<std::size_t>(port.value.id)].column(j, rows.begin);
+    gather_rows(column, rows_, rows.begin, real, code);
+    const auto n = static_cast<std::uint32_t>(port.cardinalities[static_cast<std::size_t>(j)]);
+    for (Index r = 0; r < real - rows.begin; ++r)
+      code[r] = static_cast<std::uint32_t>(code[r]) < n ? code[r] : 0;
+    std::fill_n(code + real - rows.begin, rows.end - real, 0);
+  }
+}
+
 template <class T>
 void Workspace<T>::gather(Space& space, Range rows) {
   for (std::size_t p = 0; p < plan_.graph.ports.size(); ++p) {
     const Port& port = plan_.graph.ports[p];
     const ArrayView& view = (*rows_.inputs)[p];
-    const Index real = std::clamp(rows_.rows, rows.begin, rows.end);
     if (port.codes) {
-      const Codes& codes = space.codes[static_cast<std::size_t>(port.value.id)];
-      std::int32_t* code = codes.data + rows.begin - codes.first_row;
-      gather_rows(view, rows_, rows.begin, real, code);
-      std::fill_n(code + real - rows.begin, rows.end - real, 0);
+      gather_codes(space, port, view, rows);
       continue;
     }
+    const Index real = std::clamp(rows_.rows, rows.begin, rows.end);
     const Index width = port.value.width;
     T* x = space.values[static_cast<std::size_t>(port.value.id)].row(rows.begin);
     gather_rows(view, rows_, rows.begin, real, x,
@@ -185,6 +201,8 @@ std::size_t Workspace<T>::bytes() const {
   std::size_t sum = batch_.bytes();
   for (const auto& state : state_) sum += state.bytes();
   for (const auto& codes : codes_) sum += codes.bytes();
+  for (const Space& space : spaces_)
+    for (const auto& codes : space.code_memory) sum += codes.bytes();
   for (const Space& space : spaces_)
     sum += space.block.bytes() + space.scratch.a.bytes() + space.scratch.b.bytes() +
            space.scratch.c.bytes();

@@ -94,6 +94,7 @@ class Workspace {
     Index bad_row = -1;
   };
   void gather(Space& space, Range rows);
+  void gather_codes(Space& space, const Port& port, const ArrayView& view, Range rows) const;
 
   const Plan& plan_;
   Index capacity_, block_, padded_ = 0;

@@ -142,6 +142,7 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
                 int threads) {
   const Index n = model.check_inputs(data.inputs);
   require(n > 0, "X has no rows");
+  model.check_codes(data.inputs);  // of a memmap, too: codes are small
   for (const std::int64_t row : data.subset)
     require(row >= 0 && row < n, "row ", row, " is not in 0 ... ", n - 1);
   const ArrayView& y = data.target;
@@ -177,8 +178,9 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
                     " expects targets between 0 and 1, got ", row[j], " in row ", r);
         });
   if (!check_inputs) return;
-  for (const ArrayView& x : data.inputs) {
-    if (x.streamed) continue;
+  for (std::size_t p = 0; p < data.inputs.size(); ++p) {
+    const ArrayView& x = data.inputs[p];
+    if (x.streamed || model.graph().ports[p].codes) continue;
     refuse_bad_rows("X", model.dtype(), x, threads);
   }
 }

@@ -254,22 +254,35 @@ template <class T>
 void Update<T>::constrain(int share, int shares) const {
   for (const Tensor& t : table_.tensors) {
     if (t.constraint.none() || !t.trainable) continue;
+    if (t.role == Role::table) {  // each category's vector
+      const Range rows = lamina::share(t.rows(), share, shares);
+      for (Index r = rows.begin; r < rows.end; ++r)
+        constrain_columns(t, t.offset + r * t.columns(), t.columns(), 1, 0);
+      continue;
+    }
     const bool matrix = t.shape.size() > 1;
     const Index rows = matrix ? t.shape[0] : t.size, columns = t.size / rows;
     const Range blocks =
         lamina::share((columns + kConstrainedColumns - 1) / kConstrainedColumns, share, shares);
     for (Index b = blocks.begin * kConstrainedColumns;
          b < std::min(columns, blocks.end * kConstrainedColumns); b += kConstrainedColumns) {
-      lamina::constrain(t.constraint, rows, columns, b, parameters_ + t.offset);
-      if (slots_.average.empty()) continue;
-      const T rate = T(1 - settings_.ema_momentum);
-      for (Index r = 0; r < rows; ++r)
-        for (Index j = b; j < std::min(columns, b + kConstrainedColumns); ++j) {
-          T& average = slots_.average[t.offset + r * columns + j];
-          average = std::fma(rate, parameters_[t.offset + r * columns + j] - average, average);
-        }
+      constrain_columns(t, t.offset, rows, columns, b);
     }
   }
+}
+
+// Columns from `begin` on of the matrix (rows, columns) at `offset`, and their average.
+template <class T>
+void Update<T>::constrain_columns(const Tensor& t, Index offset, Index rows, Index columns,
+                                  Index begin) const {
+  lamina::constrain(t.constraint, rows, columns, begin, parameters_ + offset);
+  if (slots_.average.empty()) return;
+  const T rate = T(1 - settings_.ema_momentum);
+  for (Index r = 0; r < rows; ++r)
+    for (Index j = begin; j < std::min(columns, begin + kConstrainedColumns); ++j) {
+      T& average = slots_.average[offset + r * columns + j];
+      average = std::fma(rate, parameters_[offset + r * columns + j] - average, average);
+    }
 }
 
 template <class T>

@@ -151,6 +151,8 @@ class Update {
   void measure_norms();
 
  private:
+  void constrain_columns(const Tensor& t, Index offset, Index rows, Index columns,
+                         Index begin) const;
   UpdateRange<T> range(const Tensor& tensor, Index offset, Index n, const T* g) const;
   std::size_t place(const Tensor& tensor) const {
     return static_cast<std::size_t>(&tensor - table_.tensors.data());

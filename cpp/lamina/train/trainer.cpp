@@ -30,8 +30,12 @@ Index flops(const Model& model) {
 
 }  // namespace
 
+// A step is forward, backward and the gradients, and the update of every weight, which is the most
+// of it where there are large embeddings.
 int training_threads(const Model& model, int requested, Index rows) {
-  return worthwhile_threads(requested, rows, 3 * flops(model));
+  constexpr Index kUpdate = 8;  // in a weight's time, so many operations
+  const Index update = kUpdate * model.graph().parameters.trainable_count();
+  return worthwhile_threads(requested, rows, 3 * flops(model) + update / std::max<Index>(1, rows));
 }
 
 std::unique_ptr<Trainer> Trainer::create(std::shared_ptr<Model> model,

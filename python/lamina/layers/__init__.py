@@ -1,7 +1,7 @@
 """Layers: the description of a network's parts. What they compute, the core knows."""
 
 from lamina.layers.base import Layer
-from lamina.layers.categories import Embedding
+from lamina.layers.categories import Embedding, OneHot
 from lamina.layers.composition import NestedModel, Parallel, Residual
 from lamina.layers.dense import Activation, Dense, Input
 from lamina.layers.normalization import BatchNormalization
@@ -21,6 +21,7 @@ __all__ = [
     "Input",
     "Layer",
     "NestedModel",
+    "OneHot",
     "Parallel",
     "Reshape",
     "Residual",

@@ -32,10 +32,12 @@ class Input(Layer):
         Without the batch's axis. Each size is at least 1. Rows of more than one axis are read
         flat by a Dense layer.
     kind : str, default "numeric"
-        ``"numeric"``: numbers, converted to the model's dtype. ``"codes"``: int32 categories
-        0 … cardinality-1.
-    cardinality : int, default 0
-        Number of categories, for codes only.
+        ``"numeric"``: numbers, converted to the model's dtype. ``"codes"``: columns of category
+        codes, whole numbers of any dtype, int32 without a copy; 0 stands for missing or unseen.
+        :class:`Embedding` or :class:`OneHot` makes numbers of them.
+    cardinalities : int or sequence of int, optional
+        For codes: how many codes a column has, 0 included: they are 0 … cardinality - 1. One for
+        each column, or one number for all; from 1 to 2**31 - 1.
     name : str, optional
         Name of the port. Default: given by the model.
 
@@ -46,6 +48,8 @@ class Input(Layer):
     (64,)
     >>> lm.Input(shape=(28, 28))
     lm.Input((28, 28))
+    >>> lm.Input(2, kind="codes", cardinalities=[7, 5]).cardinalities
+    (7, 5)
     """
 
     _is_input: ClassVar[bool] = True
@@ -53,14 +57,16 @@ class Input(Layer):
     shape: int | Sequence[int]
     _: KW_ONLY
     kind: str = "numeric"
-    cardinality: int = 0
+    cardinalities: int | Sequence[int] | None = None
     name: str | None = None
 
     def __post_init__(self) -> None:
-        """Keep the shape as a tuple, however it was written."""
-        shape = self.shape
+        """Keep the shape as a tuple, however it was written, and several cardinalities, too."""
+        shape, codes = self.shape, self.cardinalities
         whole = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         object.__setattr__(self, "shape", tuple(int(size) for size in whole))
+        if isinstance(codes, (Sequence, np.ndarray)):
+            object.__setattr__(self, "cardinalities", tuple(int(count) for count in codes))
 
     def __repr__(self) -> str:
         """Write a single size without its tuple."""

@@ -8,7 +8,7 @@ namespace lamina {
 class Input : public Layer {
  public:
   static std::vector<Argument> arguments() {
-    return {required("shape"), {"kind", "numeric"}, {"cardinality", 0}};
+    return {required("shape"), {"kind", "numeric"}, {"cardinalities", nullptr}};
   }
   Input(const Json& json, Names&) {
     const Fields fields("Input", json);
@@ -24,11 +24,7 @@ class Input : public Layer {
     require(kind == "numeric" || kind == "codes", "Input: kind must be 'numeric' or 'codes', got '",
             kind, "'");
     port_.codes = kind == "codes";
-    if (port_.codes) {
-      port_.cardinality = fields.whole("cardinality", 1);
-      require(port_.shape == std::vector<Index>{1},
-              "Input(kind='codes'): one column a port, got shape ", shape.dump());
-    }
+    if (port_.codes) read_cardinalities(fields);
   }
   Value build(Builder& builder, Value x) const override {
     require(x.id < 0, "Input can only be the first element of a model or branch");
@@ -40,7 +36,7 @@ class Input : public Layer {
   Json config() const override {
     return {{"shape", port_.shape},
             {"kind", port_.codes ? "codes" : "numeric"},
-            {"cardinality", port_.cardinality}};
+            {"cardinalities", port_.codes ? Json(port_.cardinalities) : Json(nullptr)}};
   }
   bool is_input() const override { return true; }
 
@@ -56,7 +52,29 @@ class Input : public Layer {
     require(x.codes == port_.codes, name,
             port_.codes ? ": expected category codes, got numbers"
                         : ": expected numbers, got category codes");
+    require(!x.codes || builder.cardinalities(x) == port_.cardinalities, name,
+            ": its numbers of codes are not those of what it is given");
     return builder.shape(x) == port_.shape ? x : builder.reshaped(x, port_.shape);
+  }
+
+  // A number for each column, or one for all; "cardinality" in old files, of one column.
+  void read_cardinalities(const Fields& fields) {
+    constexpr Index kMost = 2147483647;  // of int32
+    require(port_.shape.size() == 1, "Input(kind='codes'): a row is so many codes, got shape ",
+            shape_text(port_.shape));
+    const bool old = !fields.has("cardinalities") && fields.has("cardinality");
+    const Json& given = fields.at(old ? "cardinality" : "cardinalities");
+    const auto columns = static_cast<std::size_t>(port_.shape[0]);
+    require(!given.is_array() || given.size() == columns,
+            "Input: cardinalities must be one number for each column, ", columns, ", got ",
+            given.size());
+    for (std::size_t j = 0; j < columns; ++j) {
+      const Json& one = given.is_array() ? given[j] : given;
+      require(one.is_number_integer() && one.get<Index>() >= 1 && one.get<Index>() <= kMost,
+              "Input: cardinalities must be whole numbers in 1 ... ", kMost, ", got ",
+              given.dump());
+      port_.cardinalities.push_back(one.get<Index>());
+    }
   }
 
   Port port_;

@@ -1,44 +1,38 @@
-// y = table[code]: a learned vector for each category of an integer input.
+// y = table[code], the columns' vectors side by side: a learned vector for each category of each
+// column of an integer input. In NumPy: np.hstack([table[c] for table, c in zip(tables, codes.T)]).
 #pragma once
-
-#include <algorithm>
 
 #include "lamina/nn/op.hpp"
 
 namespace lamina {
 
+// One column's.
+struct EmbeddingTable {
+  int tensor = 0;
+  Index offset = 0, width = 0;
+};
+
 template <class T>
 class EmbeddingOp : public Op<T> {
  public:
   using typename Op<T>::Ctx;
-  EmbeddingOp(int table, const Tensor& t) : table_(t.offset), width_(t.shape[1]) {
+  // The tables' tensors follow each other.
+  explicit EmbeddingOp(const std::vector<EmbeddingTable>& tables) : tables_(tables) {
     this->kind = "embedding";
-    this->tensors = {table};
+    for (const EmbeddingTable& table : tables) this->tensors.push_back(table.tensor);
   }
 
-  void forward(const Ctx& c, Range rows) const override {
-    for (Index r = rows.begin; r < rows.end; ++r)
-      std::copy_n(c.parameters + table_ + code(c, r) * width_, width_, this->out(c, r));
-  }
-
+  void forward(const Ctx& c, Range rows) const override;
   void backward(const Ctx&, Range, const std::vector<bool>&) const override {
   }  // codes have no gradient
-
-  // Rows add in order, so the sum's bits do not depend on tiles.
-  void parameter_gradient(const Ctx& c, int, Range tile, T* out) const override {
-    std::fill_n(out, tile.size() * width_, T(0));
-    for (Index r = 0; r < c.rows; ++r) {
-      const Index k = code(c, r);
-      if (k < tile.begin || k >= tile.end) continue;
-      const T* dy = this->d_out(c, r);
-      T* sum = out + (k - tile.begin) * width_;
-      for (Index j = 0; j < width_; ++j) sum[j] += dy[j];
-    }
-  }
+  void parameter_gradient(const Ctx& c, int tensor, Range tile, T* out) const override;
 
  private:
-  Index code(const Ctx& c, Index row) const { return c.codes[this->inputs[0].id].at(row); }
-  Index table_, width_;
+  const std::int32_t* codes(const Ctx& c, std::size_t column, Index row) const {
+    return c.codes[this->inputs[0].id].column(static_cast<Index>(column), row);
+  }
+
+  std::vector<EmbeddingTable> tables_;
 };
 
 }  // namespace lamina
