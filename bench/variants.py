@@ -7,6 +7,7 @@ README.md in this folder says how to read it.
 
 from __future__ import annotations
 
+import copy
 import sys
 import time
 from collections.abc import Callable
@@ -109,6 +110,13 @@ def compositions(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Mod
     return {
         "plain": make(middle(plain)),
         "residual block with batch normalization": make(middle(lm.Residual(block))),
+        "normalization in the model": _epoch(
+            [lm.Input(width), lm.Normalization(), *middle(copy.deepcopy(plain))[1:]],
+            data.x,
+            case,
+            data.y,
+            threads,
+        ),
         "two branches": make(middle(lm.Parallel(branches))),
         "embedding beside numbers": make(
             [lm.Parallel([numbers, codes]), lm.Dense(units, activation="relu"), lm.Dense(1)],

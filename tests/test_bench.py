@@ -135,7 +135,7 @@ def test_variants_are_compared_with_plain_layers() -> None:
     lines = [line for line in done.stdout.splitlines() if line.endswith("%")]
     assert [line.split()[0] for line in lines[:3]] == ["float32", "float64", "bare"]
     assert [line.split()[0] for line in lines[7:9]] == ["all", "plain"]
-    assert len(lines) == 16
+    assert len(lines) == 17
 
 
 def test_ratios_are_taken_round_by_round_at_the_best_thread_counts(bench: Any) -> None:

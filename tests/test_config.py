@@ -112,6 +112,7 @@ OTHER = {
     "kind": "codes",
     "layers": [lm.Dense(7)],
     "levels": [0.1, 0.9],
+    "mean": 0.5,
     "merge": "add",
     "milestones": (3,),
     "missing": "column",

@@ -42,6 +42,9 @@ WITHOUT_ACTIVATION = {
     "Dropout": lambda: lm.Dropout(0.4),
     "ActivityRegularization": lambda: lm.ActivityRegularization(),  # others: test_activity.py
     "BatchNormalization": lambda: lm.BatchNormalization(),
+    "Normalization": lambda: lm.Normalization(),
+    "RobustScale": lambda: lm.RobustScale(limit=2.0),
+    "Impute": lambda: lm.Impute(indicator=True),  # with gaps: test_preprocessing.py
     "Residual": lambda: lm.Residual([lm.Dense(4, activation="tanh")]),
     "Parallel": lambda: lm.Parallel(
         [lm.Dense(3, activation="tanh"), lm.Dense(2, activation="sigmoid")]
@@ -53,6 +56,7 @@ WITHOUT_ACTIVATION = {
     "NestedModel": lambda: lm.Model([lm.Input(4), lm.Dense(3, activation="tanh")], seed=5),
 }
 NOT_NUMBERS_TO_NUMBERS = {"Input", "Embedding", "OneHot"}
+ADAPTING = {"Normalization", "RobustScale", "Impute"}
 
 MIDDLES = [
     pytest.param(name, activation, id=f"{name}-{activation}" if activation else name)
@@ -177,6 +181,8 @@ def test_layer_and_activation(layer, activation):
     model = lm.Model(layers, seed=5, dtype="float64")
     randomize_biases(model)
     x = inputs_away_from_kinks(model, 2, activation)
+    if layer in ADAPTING:
+        model.adapt(x)
     y = targets("MeanSquaredError", model.predict(x))
     loss = lm.losses.MeanSquaredError()
     check_by_hand(

@@ -102,6 +102,12 @@ void initialize(Model& model, const std::vector<py::array>& inputs,
   model.initialize_from(x, num_threads.value_or(0));
 }
 
+void adapt(Model& model, const std::vector<py::array>& inputs, std::optional<int> num_threads) {
+  const auto x = views(inputs);
+  const py::gil_scoped_release release;
+  model.adapt_to(x, num_threads.value_or(0));
+}
+
 py::array tensor_view(const py::object& self, const std::string& name, bool gradient) {
   Model& model = *self.cast<Pointer>();
   const Tensor& tensor = model.graph().parameters.at(name);
@@ -243,6 +249,7 @@ void bind_model(py::module_& m) {
       .def("forward", &forward, "inputs"_a, "training"_a)
       .def("backward", &backward, "gradients"_a)
       .def("initialize", &initialize, "inputs"_a, "num_threads"_a = py::none())
+      .def("adapt", &adapt, "inputs"_a, "num_threads"_a = py::none())
       .def("set_trainable", &Model::set_trainable, "layer"_a, "trainable"_a)
       .def("fingerprint", [](Model& self) { return fingerprint(self); })
       .def(

@@ -39,11 +39,14 @@ from lamina.layers import (
     Dropout,
     Embedding,
     Flatten,
+    Impute,
     Input,
+    Normalization,
     OneHot,
     Parallel,
     Reshape,
     Residual,
+    RobustScale,
 )
 from lamina.model import Model
 from lamina.optimizers import (
@@ -94,6 +97,7 @@ __all__ = [
     "Flatten",
     "GradientCheck",
     "History",
+    "Impute",
     "Input",
     "LambdaCallback",
     "Lion",
@@ -101,6 +105,7 @@ __all__ = [
     "Momentum",
     "NAdam",
     "Nesterov",
+    "Normalization",
     "OneCycle",
     "OneHot",
     "Parallel",
@@ -110,6 +115,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "Reshape",
     "Residual",
+    "RobustScale",
     "TableEncoder",
     "TableModel",
     "Trainer",

@@ -218,6 +218,8 @@ class Model:
             layer.
         TypeError
             If X holds text or objects.
+        RuntimeError
+            If a layer that adapts to data has not seen any: :meth:`adapt`, or fit.
         """
         if layer is not None:
             return self._core.predict_layer(self._inputs(X), layer, batch_size, num_threads)
@@ -351,7 +353,8 @@ class Model:
         """Let layers with a data-driven initialiser see data, as the first fit otherwise does.
 
         Their kernels, as they stand, are rescaled: see :class:`lamina.initializers.UnitVariance`.
-        The first fit then leaves them alone. For a training loop by hand, or to choose the rows.
+        The first fit then leaves them alone. Layers that still wait for :meth:`adapt` learn on the
+        way. For a training loop by hand, or to choose the rows.
 
         Parameters
         ----------
@@ -369,6 +372,40 @@ class Model:
             If the model is being trained.
         """
         self._core.initialize(self._inputs(X), num_threads)
+
+    def adapt(self, X: Any, *, num_threads: int | None = None) -> None:
+        """Let layers that adapt learn from data, as the first fit otherwise does.
+
+        That are Normalization, RobustScale and Impute. Each learns, in order, from what the layers
+        before it make of all rows, in inference; what they had learned before is forgotten. Kernels
+        that still wait for data (:meth:`initialize`) are rescaled on the way. A fit that follows
+        leaves both alone. For predictions without training, a training loop by hand, to choose the
+        rows, or to go over to other data. (Keras has the method on the layer.)
+
+        Parameters
+        ----------
+        X : array_like
+            As for :meth:`predict`; also memory-mapped. NaN is a missing value where Impute comes
+            first.
+        num_threads : int, optional
+            At most so many; the bits do not depend on it. Default: what OpenMP offers.
+
+        Raises
+        ------
+        ValueError
+            If no layer adapts, or X does not fit or is not finite; the model is then as it was.
+        RuntimeError
+            If the model is being trained.
+
+        Examples
+        --------
+        >>> import lamina as lm
+        >>> model = lm.Model([lm.Input(1), lm.Normalization()], seed=0)
+        >>> model.adapt([[1.0], [3.0]])
+        >>> model.predict([[3.0]])
+        array([[1.]], dtype=float32)
+        """
+        self._core.adapt(self._inputs(X), num_threads)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of architecture and weights: equal bits, equal fingerprint."""

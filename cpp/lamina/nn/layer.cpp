@@ -9,13 +9,16 @@
 #include "lamina/nn/layers/dense.hpp"
 #include "lamina/nn/layers/dropout.hpp"
 #include "lamina/nn/layers/embedding.hpp"
+#include "lamina/nn/layers/impute.hpp"
 #include "lamina/nn/layers/input.hpp"
 #include "lamina/nn/layers/merge.hpp"
 #include "lamina/nn/layers/nested_model.hpp"
+#include "lamina/nn/layers/normalization.hpp"
 #include "lamina/nn/layers/one_hot.hpp"
 #include "lamina/nn/layers/parallel.hpp"
 #include "lamina/nn/layers/reshape.hpp"
 #include "lamina/nn/layers/residual.hpp"
+#include "lamina/nn/layers/robust_scale.hpp"
 
 namespace lamina {
 namespace {
@@ -58,6 +61,9 @@ constexpr std::array kLayers = {
     entry<Concatenate>("Concatenate"),
     entry<Add>("Add"),
     entry<NestedModel>("NestedModel"),
+    entry<Normalization>("Normalization"),
+    entry<RobustScale>("RobustScale"),
+    entry<Impute>("Impute"),
 };
 
 // The layer's description with the defaults filled in.

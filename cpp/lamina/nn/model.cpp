@@ -31,6 +31,13 @@ void keep_outputs_apart(Graph& graph, Builder& builder) {
 
 }  // namespace
 
+int looking_threads(const Model& model, int requested, Index rows) {
+  constexpr Index kPerNumber = 64;  // of taking its column's mean or quantiles
+  Index columns = 0;
+  for (const Port& port : model.graph().ports) columns += port.value.width;
+  return worthwhile_threads(requested, rows, model.flops_per_row() + kPerNumber * columns);
+}
+
 std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& functions) {
   const Fields fields("Model", spec);
   const std::string dtype = fields.text("dtype", "float32");
@@ -55,6 +62,7 @@ std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& 
   keep_outputs_apart(m.graph_, builder);
   require(!m.graph_.parameters.tensors.empty(), "Model: no layer has parameters; add a lm.Dense");
   m.freeze(fields.at("layers"), write_layers(m.network_.layers));
+  m.adapts_ = adapts(m.graph_);
   m.awaits_data_ = m.has_data_driven() && !fields.flag("initialized", false);
   if (auto* f = dynamic_cast<ModelOf<float>*>(model.get()))
     f->initialize();
@@ -106,8 +114,17 @@ Json Model::spec() const {
 
 bool Model::has_data_driven() const {
   const auto& all = graph_.parameters.tensors;
-  return std::any_of(all.begin(), all.end(),
-                     [](const Tensor& t) { return data_rows(t.initializer) > 0; });
+  return adapts_ || std::any_of(all.begin(), all.end(),
+                                [](const Tensor& t) { return data_rows(t.initializer) > 0; });
+}
+
+void Model::refuse_unadapted() const {
+  std::vector<std::string> layers;
+  for (const auto& op : graph_.ops)
+    if (op->flags.adapts) layers.push_back(concat("'", op->layer, "'"));
+  throw StateError(
+      concat(join(layers), layers.size() > 1 ? " have" : " has",
+             " not seen data yet: call model.adapt(X) with the training data, or fit"));
 }
 
 void Model::set_trainable(const std::string& layer, bool trainable) {
@@ -187,6 +204,7 @@ template <class T>
 void ModelOf<T>::predict(const std::vector<ArrayView>& inputs, const std::vector<void*>& out,
                          const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
+  require_adapted();
   check_codes(inputs);
   const Reading reading(*this);
   inference_->predict(reading.weights(), inputs, n, out, options);
@@ -197,6 +215,7 @@ void ModelOf<T>::predict_values(const Values& values, const std::vector<ArrayVie
                                 const std::vector<void*>& out,
                                 const PredictOptions& options) const {
   const Index n = check_inputs(inputs);
+  require_adapted();
   check_codes(inputs);
   const Inference<T> inference(graph_, values);
   const Reading reading(*this);
@@ -210,6 +229,7 @@ void ModelOf<T>::input_gradient(Value value, Index column, const std::vector<Arr
   const Index n = check_inputs(inputs);
   require(column >= 0 && column < value.width, "input_gradient: output must be in 0 ... ",
           value.width - 1, ", got ", column);
+  require_adapted();
   if (n == 0) return;
   check_codes(inputs);
   const int threads = worthwhile_threads(options.num_threads, n, 2 * flops_per_row());
@@ -223,6 +243,7 @@ void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training,
                          const std::vector<void*>& out) {
   const Index n = check_inputs(inputs);
   require(n > 0, "forward: expected at least one row, got none");
+  require_adapted();
   check_codes(inputs);
   by_hand_.forward(parameters_.data(), inputs, n, training, seed_, version_, out);
 }
@@ -238,26 +259,40 @@ void ModelOf<T>::backward(const std::vector<const void*>& gradients,
 }
 
 template <class T>
-Buffer<T> ModelOf<T>::initialized_from(const Batch& rows, int threads) const {
+Buffer<T> ModelOf<T>::learned_from(const Batch& rows, int threads, FirstLook what) const {
   Buffer<T> out(parameters_.size());
   out.copy_from(parameters_);
-  scale_to_unit_variance(graph_, rows, seed_, threads, out.data());
+  learn_from_data(graph_, rows, seed_, threads, what, out.data());
   return out;
 }
 
 template <class T>
-void ModelOf<T>::initialize_from(const std::vector<ArrayView>& inputs, int num_threads) {
+void ModelOf<T>::look_at(const std::vector<ArrayView>& inputs, int num_threads, FirstLook what) {
   const Index n = check_inputs(inputs);
-  require(n > 0, "initialize: expected at least one row, got none");
   check_codes(inputs);
+  const Guard guard(*this);
+  const Buffer<T> start =
+      learned_from(Batch{{nullptr, 0, n}, &inputs}, looking_threads(*this, num_threads, n), what);
+  std::copy_n(start.data(), start.size(), parameters_.data());
+  awaits_data_ = false;
+}
+
+template <class T>
+void ModelOf<T>::initialize_from(const std::vector<ArrayView>& inputs, int num_threads) {
   require(wants_data(graph_.parameters),
           "initialize: no trainable kernel has an initializer that wants data, as in "
           "lm.Dense(64, kernel_initializer='unit_variance')");
-  const Guard guard(*this);
-  const Buffer<T> start = initialized_from(Batch{{nullptr, 0, n}, &inputs},
-                                           worthwhile_threads(num_threads, n, flops_per_row()));
-  std::copy_n(start.data(), start.size(), parameters_.data());
-  awaits_data_ = false;
+  require(check_inputs(inputs) > 0, "initialize: expected at least one row, got none");
+  look_at(inputs, num_threads, {awaits_data_, true});
+}
+
+template <class T>
+void ModelOf<T>::adapt_to(const std::vector<ArrayView>& inputs, int num_threads) {
+  require(adapts_,
+          "adapt: no layer of this model adapts to data, as lm.Normalization() behind the input "
+          "does (one with given statistics has nothing to learn)");
+  require(check_inputs(inputs) > 0, "adapt: expected at least one row, got none");
+  look_at(inputs, num_threads, {true, awaits_data_});
 }
 
 template class ModelOf<float>;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "lamina/nn/adapt.hpp"
 #include "lamina/nn/by_hand.hpp"
 #include "lamina/nn/inference.hpp"
 #include "lamina/nn/inputs.hpp"
@@ -57,11 +58,19 @@ class Model {
   virtual void backward(const std::vector<const void*>& gradients,
                         const std::vector<void*>& input_gradients) = 0;
 
-  // Kernels with a data-driven initialiser (nn/unit_variance.hpp) are still at their start. The
-  // first fit changes that, or initialize_from() by hand, which raises where there are none.
+  // Layers that adapt, and kernels with a data-driven initialiser, have not seen data yet
+  // (nn/adapt.hpp). The first fit changes that, or one of these by hand, which raises where there
+  // is nothing of its kind: initialize_from() scales the kernels, adapt_to() learns statistics, and
+  // what waits besides goes along.
   bool awaits_data() const { return awaits_data_; }
   void set_awaits_data(bool awaits) { awaits_data_ = awaits; }
   virtual void initialize_from(const std::vector<ArrayView>& inputs, int num_threads) = 0;
+  virtual void adapt_to(const std::vector<ArrayView>& inputs, int num_threads) = 0;
+  // Raises StateError while layers that adapt have not seen data: nothing could be computed.
+  void require_adapted() const {
+    if (awaits_data_ && adapts_) [[unlikely]]
+      refuse_unadapted();
+  }
 
   // Of all the layer's parameters; a layer without any is left alone.
   void set_trainable(const std::string& layer, bool trainable);
@@ -84,13 +93,14 @@ class Model {
   void freeze(const Json& given, const Json& built);
   void note_trainable(Json& layers) const;
   bool has_data_driven() const;
+  [[noreturn]] void refuse_unadapted() const;
 
   Graph graph_;
   Network network_;
   std::uint64_t seed_ = 0;
   std::string name_;
   unsigned version_ = 0;
-  bool has_gradients_ = false;
+  bool has_gradients_ = false, adapts_ = false;
   std::atomic<bool> busy_{false}, awaits_data_{false};
 };
 
@@ -118,8 +128,9 @@ class ModelOf final : public Model {
                 const std::vector<void*>& input_gradients) override;
 
   void initialize_from(const std::vector<ArrayView>& inputs, int num_threads) override;
-  // A copy of the weights in which kernels that wait for data have been scaled by these rows.
-  Buffer<T> initialized_from(const Batch& rows, int threads) const;
+  void adapt_to(const std::vector<ArrayView>& inputs, int num_threads) override;
+  // A copy of the weights after a look at these rows.
+  Buffer<T> learned_from(const Batch& rows, int threads, FirstLook what = {}) const;
 
   // While a fit runs, others read a copy of the last completed epoch's weights. publish() makes it
   // (in `held`'s memory unless somebody still reads that) and waits until nobody reads the live
@@ -145,6 +156,7 @@ class ModelOf final : public Model {
  private:
   friend class Model;
   void initialize();
+  void look_at(const std::vector<ArrayView>& inputs, int num_threads, FirstLook what);
   Buffer<T> parameters_, gradients_;
   mutable std::mutex mutex_;
   std::unique_ptr<Inference<T>> inference_;
@@ -152,5 +164,8 @@ class ModelOf final : public Model {
   mutable std::atomic<int> live_readers_{0};
   ByHand<T> by_hand_{graph_};
 };
+
+// Threads for a look at data before training.
+int looking_threads(const Model& model, int requested, Index rows);
 
 }  // namespace lamina

@@ -36,6 +36,19 @@ int Builder::tensor(Tensor tensor) {
   return graph_.parameters.add(std::move(tensor));
 }
 
+bool takes_missing(const Graph& graph, const Port& port) {
+  for (const Value& y : graph.outputs)
+    if (y.id == port.value.id) return false;
+  bool read = false;
+  for (const auto& op : graph.ops)
+    for (const Value& x : op->inputs) {
+      if (x.id != port.value.id) continue;
+      if (!op->flags.takes_missing) return false;
+      read = true;
+    }
+  return read;
+}
+
 std::vector<Index> Builder::cardinalities(Value x) const {
   for (const Port& port : graph_.ports)
     if (port.value.id == x.id) return port.cardinalities;

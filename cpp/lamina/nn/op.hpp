@@ -46,6 +46,7 @@ struct Context {
   const T* parameters = nullptr;
   T* statistics = nullptr;             // writable parameters: for finish() alone
   const Rows<T>* values = nullptr;     // by value id
+  const Rows<double>* wide = nullptr;  // by value id: what preprocessing reads; data null: in T
   const Rows<T>* gradients = nullptr;  // by value id; data null where no gradient is wanted
   std::byte* const* state = nullptr;   // by op index: the op's own memory for this batch
   const Codes* codes = nullptr;        // by value id: integer input ports
@@ -68,6 +69,9 @@ struct OpFlags {
   bool training_only = false;   // the identity in inference: the plan leaves it out
   bool view = false;            // only gives rows another shape: the plan always leaves it out
   bool flattens = false;        // the output is flat even if it is as wide as the input
+  bool reads_wide = false;      // preprocessing: reads an input port, or its like, in double
+  bool takes_missing = false;   // NaN in its input are missing values
+  bool adapts = false;          // learn() must see data before anything else runs
 };
 
 class OpBase {
@@ -95,6 +99,8 @@ class OpBase {
   friend class Builder;
   std::unique_ptr<OpBase> (*clone_)(const OpBase&) = nullptr;
 };
+
+class Columns;
 
 template <class T>
 class Op : public OpBase {
@@ -137,6 +143,8 @@ class Op : public OpBase {
   }
   // After a completed step: running statistics move.
   virtual void update_statistics(const Ctx&) const {}
+  // Ops that adapt: writes into the parameters what the op must know of the data that reach it.
+  virtual void learn(const Columns&, T* parameters) const { (void)parameters; }
 
  protected:
   T* in(const Ctx& c, Index r, int i = 0) const {
@@ -184,12 +192,16 @@ struct Graph {
   const LayerRecord& layer(const std::string& name) const;  // refuses an unknown name
 };
 
+// May a numeric port hold NaN? If everything that reads it takes them for missing values.
+bool takes_missing(const Graph& graph, const Port& port);
+
 // What a layer writes its description with.
 class Builder {
  public:
   explicit Builder(Graph& graph) : graph_(graph) {}
 
   Value input(Port port);
+  bool narrow() const { return graph_.dtype == DataType::float32; }
   int tensor(Tensor tensor);
   // The numbers of codes, by column, if x is an integer input port, else nothing.
   std::vector<Index> cardinalities(Value x) const;

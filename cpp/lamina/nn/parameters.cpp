@@ -45,6 +45,10 @@ template <class T>
 void initialize_parameters(const ParameterTable& table, std::uint64_t seed, T* out) {
   for (std::size_t i = 0; i < table.tensors.size(); ++i) {
     const Tensor& t = table.tensors[i];
+    if (!t.given.empty()) {
+      std::transform(t.given.begin(), t.given.end(), out + t.offset, [](double x) { return T(x); });
+      continue;
+    }
     const Fans fans{static_cast<double>(t.fan_in), static_cast<double>(t.fan_out)};
     initialize(t.initializer, seed, static_cast<std::uint32_t>(i), t.shape, fans, out + t.offset);
     if (t.role == Role::table) std::fill_n(out + t.offset, t.columns(), T(0));

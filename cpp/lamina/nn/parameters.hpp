@@ -25,6 +25,7 @@ struct Tensor {
   Penalty penalty;
   Constraint constraint;
   Choice initializer;
+  std::vector<double> given;  // its numbers, if the description states them
 
   Index rows() const { return shape.size() > 1 ? shape[0] : 1; }
   Index columns() const { return shape.back(); }

@@ -43,6 +43,7 @@ Plan::Plan(const Graph& the_graph, const PlanOptions& the_options)
     : graph(the_graph), options(the_options) {
   choose_ops();
   choose_gradients();
+  choose_width();
   write_stages();
   assign_memory();
   if (options.backward) cut_tiles();
@@ -98,6 +99,39 @@ void Plan::choose_gradients() {
     for (const Value& x : op(i).inputs) wanted = wanted || wants_gradient_[at(resolve(x.id))];
     wants_gradient_[at(op(i).output.id)] = wanted;
   }
+}
+
+// Preprocessing behind an input port goes in double and comes first: the rows are at hand then. Of
+// a timestamp, float32 holds no more than minutes.
+void Plan::choose_width() {
+  const auto n = at(graph.value_count());
+  wide_stores.assign(n, {});
+  narrow_.assign(n, true);
+  if (graph.dtype == DataType::float64) return;
+  std::vector<bool> exact(n, false), read_wide(n, false), read_narrow(n, false);
+  std::vector<Index> width(n, 0);
+  for (const Port& port : graph.ports) {
+    exact[at(port.value.id)] = !port.codes;
+    width[at(port.value.id)] = port.value.width;
+  }
+  const auto reads_wide = [&](int i) {
+    return op(i).flags.reads_wide && exact[at(resolve(op(i).inputs[0].id))];
+  };
+  for (const int i : run_) {
+    const bool wide = reads_wide(i);
+    for (const Value& x : op(i).inputs) (wide ? read_wide : read_narrow)[at(resolve(x.id))] = true;
+    exact[at(op(i).output.id)] = wide;
+    width[at(op(i).output.id)] = op(i).output.width;
+  }
+  for (const Value& y : outputs)
+    (options.wide_outputs && exact[at(y.id)] ? read_wide : read_narrow)[at(y.id)] = true;
+  for (std::size_t v = 0; v < n; ++v) {
+    if (!read_wide[v]) continue;
+    wide_stores[v] = {width[v], false, wide_width};
+    wide_width += width[v];
+    narrow_[v] = read_narrow[v] || wants_gradient_[v];
+  }
+  std::stable_partition(run_.begin(), run_.end(), reads_wide);
 }
 
 void Plan::write_stages() {
@@ -185,7 +219,7 @@ void Plan::assign_memory() {
       ++place;
       if (action.kind == ActionKind::gather)
         for (const Port& port : graph.ports)
-          if (!port.codes) uses[at(port.value.id)].touch(s, place);
+          if (!port.codes && narrow_[at(port.value.id)]) uses[at(port.value.id)].touch(s, place);
       if (action.kind == ActionKind::loss) {
         touch_outputs(s, place);
         for (const Value& y : outputs) touch_gradient(y.id, s, place);
@@ -201,7 +235,8 @@ void Plan::assign_memory() {
       if (!back || o.flags.needs_inputs)
         for (const Value& x : o.inputs)
           if (uses[at(resolve(x.id))].wanted()) uses[at(resolve(x.id))].touch(s, place);
-      if (action.kind == ActionKind::forward || (back && o.flags.needs_output))
+      if (narrow_[at(o.output.id)] &&
+          (action.kind == ActionKind::forward || (back && o.flags.needs_output)))
         uses[at(o.output.id)].touch(s, place);
       if (back) {
         touch_gradient(o.output.id, s, place);
@@ -242,7 +277,7 @@ void Plan::assign_memory() {
     if (!o.flags.in_place) continue;
     const int x = resolve(o.inputs[0].id);
     const int maker = producer[at(x)];
-    if (consumers[at(x)] != 1 || maker < 0) continue;
+    if (consumers[at(x)] != 1 || maker < 0 || !narrow_[at(x)]) continue;
     if (op(maker).flags.needs_output && !o.flags.identity) continue;
     group[at(o.output.id)] = group[at(x)];
     if (wants_gradient_[at(x)]) group[at(gradient(x))] = group[at(gradient(o.output.id))];

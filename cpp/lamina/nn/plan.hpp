@@ -57,6 +57,7 @@ struct PlanOptions {
   bool keep_output = false;         // the outputs are read after the stages
   bool parameter_gradients = true;  // where there is a backward pass
   Values outputs = {};              // instead of the graph's: what lies behind them does not run
+  bool wide_outputs = false;        // they are read in double where preprocessing makes them so
   Index tile_elements = 0;          // most numbers of a tile; 0: what suits the cache
 };
 
@@ -71,6 +72,8 @@ class Plan {
   std::vector<int> value_store, gradient_store;  // by value id; -1: none
   std::vector<Store> stores;
   Index batch_width = 0, block_width = 0;  // columns of all batch stores, of the block stores
+  std::vector<Store> wide_stores;  // by value id: what is kept in double, of a block; width 0: none
+  Index wide_width = 0;
   std::vector<Tile> tiles;
   Values outputs;  // where a loss reads: the output, or the fused activation's input
   Index flops_per_row = 0;
@@ -80,6 +83,7 @@ class Plan {
   std::vector<bool> needed() const;
   void choose_ops();
   void choose_gradients();
+  void choose_width();
   void write_stages();
   void place_stores(const std::vector<Use>& uses, std::vector<int>& group);
   void assign_memory();
@@ -92,6 +96,7 @@ class Plan {
   std::vector<int> run_;              // ops that run, in order
   std::vector<int> alias_;            // value id -> the value it equals (ops left out)
   std::vector<bool> wants_gradient_;  // by value id
+  std::vector<bool> narrow_;          // by value id: somebody reads it in the model's dtype
 };
 
 // The place of the op that computes the activation of an output, if a loss can take its input

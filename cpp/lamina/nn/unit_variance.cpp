@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lamina/functions/initializers.hpp"
+#include "lamina/nn/moments.hpp"
 
 namespace lamina {
 namespace {
@@ -31,47 +32,12 @@ const Tensor* waiting_kernel(const Graph& graph, const OpBase& op) {
   return nullptr;
 }
 
-// Mean and variance of each column over rows [0, n), in double: means of chunks of kRowStep rows,
-// chunks merged in order (Chan, Golub & LeVeque, Updating formulae for sample variances, 1979).
-struct Moments {
-  std::vector<double> mean, variance;
-
-  template <class T>
-  Moments(const T* x, Index n, Index columns)
-      : mean(static_cast<std::size_t>(columns)), variance(mean.size()) {
-    std::vector<double> chunk(mean.size()), deviations(mean.size());
-    for (Index first = 0; first < n; first += kRowStep) {
-      const Index rows = std::min(kRowStep, n - first);
-      const auto before = static_cast<double>(first), added = static_cast<double>(rows);
-      std::fill(chunk.begin(), chunk.end(), 0.0);
-      std::fill(deviations.begin(), deviations.end(), 0.0);
-      const T* from = x + first * columns;
-      for (Index i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < mean.size(); ++j)
-          chunk[j] += static_cast<double>(from[i * columns + static_cast<Index>(j)]);
-      for (double& sum : chunk) sum /= added;
-      for (Index i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < mean.size(); ++j) {
-          const double d =
-              static_cast<double>(from[i * columns + static_cast<Index>(j)]) - chunk[j];
-          deviations[j] += d * d;
-        }
-      for (std::size_t j = 0; j < mean.size(); ++j) {
-        const double distance = chunk[j] - mean[j];
-        mean[j] += distance * added / (before + added);
-        variance[j] += deviations[j] + distance * distance * before * added / (before + added);
-      }
-    }
-    for (double& sum : variance) sum /= static_cast<double>(n);
-  }
-};
-
 // Divides each column of a kernel by the deviation of its pre-activations, constant ones apart.
 template <class T>
-void divide_columns(const Moments& moments, const Tensor& t, T* kernel) {
+void divide_columns(const ColumnMoments& moments, const Tensor& t, T* kernel) {
   for (Index j = 0; j < t.columns(); ++j) {
     const auto i = static_cast<std::size_t>(j);
-    const double mean = moments.mean[i], variance = moments.variance[i];
+    const double mean = moments.mean[i], variance = moments.variance(j);
     const double least = std::max(kConstant * kConstant * mean * mean,
                                   static_cast<double>(std::numeric_limits<T>::min()));
     require(std::isfinite(variance), t.name,
@@ -83,13 +49,20 @@ void divide_columns(const Moments& moments, const Tensor& t, T* kernel) {
   }
 }
 
+bool any_waits(const Graph& graph, Range ops) {
+  for (Index i = ops.begin; i < ops.end; ++i)
+    if (waiting_kernel(graph, *graph.ops[static_cast<std::size_t>(i)])) return true;
+  return false;
+}
+
 }  // namespace
 
 bool wants_data(const ParameterTable& table) { return rows_wanted(table) > 0; }
 
 template <class T>
 void scale_to_unit_variance(const Graph& graph, const Batch& rows, std::uint64_t seed, int threads,
-                            T* parameters) {
+                            Range ops, T* parameters) {
+  if (!any_waits(graph, ops)) return;
   Batch batch = rows;
   batch.rows = std::min(rows.rows, rows_wanted(graph.parameters));
   batch.following = 0;
@@ -123,10 +96,13 @@ void scale_to_unit_variance(const Graph& graph, const Batch& rows, std::uint64_t
       act(action);
       const OpBase& op = *graph.ops[static_cast<std::size_t>(action.op)];
       const Tensor* kernel =
-          action.kind == ActionKind::forward ? waiting_kernel(graph, op) : nullptr;
+          action.kind == ActionKind::forward && action.op >= ops.begin && action.op < ops.end
+              ? waiting_kernel(graph, op)
+              : nullptr;
       if (!kernel) continue;
       const Index n = std::min(batch.rows, rows_wanted(*kernel));
-      const Moments moments(space.values(0, op.output).row(0), n, op.output.width);
+      ColumnMoments moments(op.output.width);
+      moments.add(space.values(0, op.output).row(0), n);
       divide_columns(moments, *kernel, parameters + kernel->offset);
       act(action);  // with the new kernel
     }
@@ -134,8 +110,9 @@ void scale_to_unit_variance(const Graph& graph, const Batch& rows, std::uint64_t
   }
 }
 
-template void scale_to_unit_variance<float>(const Graph&, const Batch&, std::uint64_t, int, float*);
-template void scale_to_unit_variance<double>(const Graph&, const Batch&, std::uint64_t, int,
+template void scale_to_unit_variance<float>(const Graph&, const Batch&, std::uint64_t, int, Range,
+                                            float*);
+template void scale_to_unit_variance<double>(const Graph&, const Batch&, std::uint64_t, int, Range,
                                              double*);
 
 }  // namespace lamina

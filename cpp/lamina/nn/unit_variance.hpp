@@ -11,13 +11,14 @@ namespace lamina {
 // Does a trainable kernel wait for data? (Frozen ones are left as they are.)
 bool wants_data(const ParameterTable& table);
 
-// Rescales such kernels in `parameters`. A unit whose pre-activations are all the same, or nearly,
-// is left alone. Dropout is off; batch normalisation goes by the mean and variance of
-// these rows and its running statistics stay. `rows`: those of the data, of which each kernel looks
-// at the first so many as its initialiser says. The bits do not depend on `threads`. Raises, with
-// `parameters` in no particular state, if pre-activations are not finite.
+// Rescales such kernels of the ops with places in `ops`, in `parameters`. A unit whose
+// pre-activations are all the same, or nearly, is left alone. Dropout is off; batch normalisation
+// goes by the mean and variance of these rows and its running statistics stay. `rows`: those of the
+// data, of which each kernel looks at the first so many as its initialiser says. The bits do not
+// depend on `threads`. Raises, with `parameters` in no particular state, if pre-activations are not
+// finite.
 template <class T>
 void scale_to_unit_variance(const Graph& graph, const Batch& rows, std::uint64_t seed, int threads,
-                            T* parameters);
+                            Range ops, T* parameters);
 
 }  // namespace lamina

@@ -25,10 +25,13 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
     if (op->scheduled()) scheduled_.resize(graph.ops.size());
   for (const Port& port : graph.ports)
     codes_.emplace_back(port.codes && plan.options.backward ? capacity_ * port.value.width : 0);
+  for (const Port& port : graph.ports) takes_missing_.push_back(takes_missing(graph, port));
   spaces_.resize(static_cast<std::size_t>(threads));
   const auto values = static_cast<std::size_t>(graph.value_count());
   for (Space& space : spaces_) {
     space.block.allocate(block_ * plan.block_width);
+    space.wide_block.allocate(block_ * plan.wide_width);
+    space.wide.resize(values);
     space.values.resize(values);
     space.gradients.resize(values);
     space.codes.resize(values);
@@ -42,6 +45,9 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
     for (std::size_t v = 0; v < values; ++v) {
       space.values[v] = rows_of(plan.value_store[v]);
       space.gradients[v] = rows_of(plan.gradient_store[v]);
+      const Store& wide = plan.wide_stores[v];
+      if (wide.width > 0)
+        space.wide[v] = {space.wide_block.data() + block_ * wide.offset, 0, wide.width};
     }
     for (std::size_t p = 0; p < graph.ports.size(); ++p) {
       const Port& port = graph.ports[p];
@@ -54,6 +60,7 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
     Context<T>& c = space.context;
     c.values = space.values.data();
     c.gradients = space.gradients.data();
+    c.wide = space.wide.data();
     c.codes = space.codes.data();
     c.state = state_pointers_.data();
     c.scheduled = scheduled_.data();
@@ -94,6 +101,7 @@ void Workspace<T>::enter_block(int thread, Range rows) {
   for (std::size_t v = 0; v < space.values.size(); ++v) {
     move(space.values[v], plan_.value_store[v]);
     move(space.gradients[v], plan_.gradient_store[v]);
+    space.wide[v].first_row = rows.begin;
     if (!plan_.options.backward) space.codes[v].first_row = rows.begin;
   }
 }
@@ -125,23 +133,38 @@ void Workspace<T>::gather(Space& space, Range rows) {
       gather_codes(space, port, view, rows);
       continue;
     }
-    const Index real = std::clamp(rows_.rows, rows.begin, rows.end);
-    const Index width = port.value.width;
-    T* x = space.values[static_cast<std::size_t>(port.value.id)].row(rows.begin);
-    gather_rows(view, rows_, rows.begin, real, x,
-                space.asked_for.reached(view, rows_, rows.begin, real));
+    const Rows<T>& narrow = space.values[static_cast<std::size_t>(port.value.id)];
+    const Rows<double>& wide = space.wide[static_cast<std::size_t>(port.value.id)];
+    const bool asked_for = space.asked_for.reached(view, rows_, rows.begin, real);
+    if (wide.data) gather_port(space, p, rows, real, wide.row(rows.begin), asked_for);
+    if (narrow.data)
+      gather_port(space, p, rows, real, narrow.row(rows.begin), asked_for || wide.data);
     if (rows_.following > 0) {
       space.following = RowsAhead(view, rows_, rows_.rows + rows.begin, rows_.rows + rows.end);
       space.many_follow = space.following.bytes() >= kFewBytes;
       if (!space.many_follow) space.scratch.rows = space.following;
     }
-    std::fill_n(x + (real - rows.begin) * width, (rows.end - real) * width, T(0));
-    if (!view.streamed || space.bad_row >= 0) continue;
-    for (Index r = rows.begin; r < real && space.bad_row < 0; ++r, x += width) {
-      T sum = 0;
-      for (Index j = 0; j < width; ++j) sum += x[j] * T(0);
-      if (sum != 0) space.bad_row = r;
+  }
+}
+
+// Rows of a port into x, zeros behind the last; what streams in is checked on the way.
+template <class T>
+template <class S>
+void Workspace<T>::gather_port(Space& space, std::size_t port, Range rows, Index real, S* x,
+                               bool asked_for) {
+  const ArrayView& view = (*rows_.inputs)[port];
+  const Index width = view.columns;
+  gather_rows(view, rows_, rows.begin, real, x, asked_for);
+  std::fill_n(x + (real - rows.begin) * width, (rows.end - real) * width, S(0));
+  if (!view.streamed || space.bad_row >= 0) return;
+  const bool missing = takes_missing_[port];
+  for (Index r = rows.begin; r < real && space.bad_row < 0; ++r, x += width) {
+    T sum = 0;
+    for (Index j = 0; j < width; ++j) {
+      const T value = static_cast<T>(x[j]);
+      sum += (missing && value != value ? T(0) : value) * T(0);
     }
+    if (sum != 0) space.bad_row = r;
   }
 }
 
@@ -204,8 +227,8 @@ std::size_t Workspace<T>::bytes() const {
   for (const Space& space : spaces_)
     for (const auto& codes : space.code_memory) sum += codes.bytes();
   for (const Space& space : spaces_)
-    sum += space.block.bytes() + space.scratch.a.bytes() + space.scratch.b.bytes() +
-           space.scratch.c.bytes();
+    sum += space.block.bytes() + space.wide_block.bytes() + space.scratch.a.bytes() +
+           space.scratch.b.bytes() + space.scratch.c.bytes();
   return sum;
 }
 

@@ -59,6 +59,10 @@ class Workspace {
   const Rows<T>& values(int thread, Value v) const {
     return spaces_[static_cast<std::size_t>(thread)].values[static_cast<std::size_t>(v.id)];
   }
+  // Where the plan keeps a value in double; data null: it does not.
+  const Rows<double>& wide(int thread, Value v) const {
+    return spaces_[static_cast<std::size_t>(thread)].wide[static_cast<std::size_t>(v.id)];
+  }
   const Rows<T>& gradients(int thread, Value v) const {
     return spaces_[static_cast<std::size_t>(thread)].gradients[static_cast<std::size_t>(v.id)];
   }
@@ -84,8 +88,10 @@ class Workspace {
  private:
   struct Space {  // of one thread
     Buffer<T> block;
+    Buffer<double> wide_block;
     ProductScratch<T> scratch;
     std::vector<Rows<T>> values, gradients;
+    std::vector<Rows<double>> wide;
     std::vector<Codes> codes;                       // by value id
     std::vector<Buffer<std::int32_t>> code_memory;  // by port, of a block
     Context<T> context;
@@ -95,6 +101,8 @@ class Workspace {
   };
   void gather(Space& space, Range rows);
   void gather_codes(Space& space, const Port& port, const ArrayView& view, Range rows) const;
+  template <class S>
+  void gather_port(Space& space, std::size_t port, Range rows, Index real, S* x, bool asked_for);
 
   const Plan& plan_;
   Index capacity_, block_, padded_ = 0;
@@ -102,7 +110,8 @@ class Workspace {
   std::vector<Buffer<std::int32_t>> codes_;  // by port, of the batch: kept for the gradients
   std::vector<Buffer<std::byte>> state_;
   std::vector<std::byte*> state_pointers_;
-  std::vector<double> scheduled_;  // by op index; empty if nothing is scheduled
+  std::vector<double> scheduled_;    // by op index; empty if nothing is scheduled
+  std::vector<bool> takes_missing_;  // by port
   std::vector<Space> spaces_;
   Batch rows_;
 };

@@ -2,15 +2,23 @@
 // the loss can mean.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "lamina/train/objective.hpp"
 
 namespace lamina {
 namespace {
 
-// Is every element finite as a T?
+constexpr const char* kPutImpute =
+    ": if that stands for a missing value, put a lm.Impute() layer first";
+
+// Is every element finite as a T? `missing`: NaN, too, is fine.
 template <class T, class S>
-bool all_finite(Index n, const S* x) {
+bool all_finite(Index n, const S* x, bool missing) {
+  if (missing)
+    return std::all_of(x, x + n, [](S value) {
+      return value != value || std::abs(static_cast<T>(value)) <= std::numeric_limits<T>::max();
+    });
   // Sums apart, so that they fill registers: 0 * inf and 0 * NaN are NaN.
   constexpr Index kSums = 32;
   T sums[kSums] = {};
@@ -25,7 +33,7 @@ bool all_finite(Index n, const S* x) {
 
 // The first row of [begin, end) with a NaN, an infinity or a number that T cannot hold, or -1.
 template <class T>
-Index first_bad_row(const ArrayView& view, Index begin, Index end) {
+Index first_bad_row(const ArrayView& view, Index begin, Index end, bool missing) {
   const Index n = view.columns;
   const Index at_a_time = std::max<Index>(1, 2048 / std::max<Index>(1, n));
   const bool direct = view.dtype == DType::float32 && view.row_stride == 4 * n &&
@@ -37,8 +45,8 @@ Index first_bad_row(const ArrayView& view, Index begin, Index end) {
     const float* values = static_cast<const float*>(view.data) + r * n;
     if (!direct) gather_rows(view, Selection{nullptr, 0, view.rows}, r, r + rows, copy.data());
     const auto good = [&](Index first, Index count) {
-      return direct ? all_finite<T>(count * n, values + first * n)
-                    : all_finite<T>(count * n, copy.data() + first * n);
+      return direct ? all_finite<T>(count * n, values + first * n, missing)
+                    : all_finite<T>(count * n, copy.data() + first * n, missing);
     };
     if (good(0, rows)) continue;
     for (Index i = 0; i < rows; ++i)
@@ -49,7 +57,7 @@ Index first_bad_row(const ArrayView& view, Index begin, Index end) {
 
 // The same over all rows, on several threads.
 template <class T>
-Index first_bad_row(const ArrayView& view, int threads) {
+Index first_bad_row(const ArrayView& view, int threads, bool missing) {
   if (view.dtype != DType::float32 && view.dtype != DType::float64 && view.dtype != DType::float16)
     return -1;
   // Waking threads costs more than reading a few million numbers.
@@ -58,26 +66,30 @@ Index first_bad_row(const ArrayView& view, int threads) {
   std::vector<Index> bad(static_cast<std::size_t>(threads), -1);
   parallel(threads, [&](int thread) {
     const Range mine = share(view.rows, thread, threads);
-    bad[static_cast<std::size_t>(thread)] = first_bad_row<T>(view, mine.begin, mine.end);
+    bad[static_cast<std::size_t>(thread)] = first_bad_row<T>(view, mine.begin, mine.end, missing);
   });
   for (const Index r : bad)
     if (r >= 0) return r;
   return -1;
 }
 
-void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& view, int threads) {
+// `missing`: does NaN stand for a missing value? Unset: nobody is asked.
+void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& view, int threads,
+                     std::optional<bool> missing = {}) {
+  const bool pass = missing.value_or(false);
   const bool narrow = dtype == DataType::float32;
-  const Index row =
-      narrow ? first_bad_row<float>(view, threads) : first_bad_row<double>(view, threads);
+  const Index row = narrow ? first_bad_row<float>(view, threads, pass)
+                           : first_bad_row<double>(view, threads, pass);
   if (row < 0) return;
   for (Index j = 0; j < view.columns; ++j) {
     const double x = read_element(view, row, j);
+    if (pass && std::isnan(x)) continue;
     if (std::isfinite(x) && !(narrow && std::abs(x) > std::numeric_limits<float>::max())) continue;
     fail(what, ": column ", j, " holds ",
          std::isnan(x)   ? std::string("NaN")
          : std::isinf(x) ? "infinity"
                          : concat(x, ", too large for float32,"),
-         " in row ", row);
+         " in row ", row, std::isnan(x) && missing ? kPutImpute : "");
   }
   fail(what, ": row ", row, " holds a value that is not finite");
 }
@@ -179,9 +191,10 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
         });
   if (!check_inputs) return;
   for (std::size_t p = 0; p < data.inputs.size(); ++p) {
-    const ArrayView& x = data.inputs[p];
-    if (x.streamed || model.graph().ports[p].codes) continue;
-    refuse_bad_rows("X", model.dtype(), x, threads);
+    const Port& port = model.graph().ports[p];
+    if (data.inputs[p].streamed || port.codes) continue;
+    refuse_bad_rows("X", model.dtype(), data.inputs[p], threads,
+                    takes_missing(model.graph(), port));
   }
 }
 

@@ -94,9 +94,10 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
                    options.epochs);
   Buffer<T> start;  // of the first fit, by data; it becomes the model's if nothing below fails
   if (net_.awaits_data())
-    start = net_.initialized_from(
+    start = net_.learned_from(
         {{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs},
-        fit_threads(options, batch));
+        options.scheduling.exact_threads ? thread_count(options.num_threads)
+                                         : looking_threads(net_, options.num_threads, n));
   // What a divergence in the first epoch goes back to.
   if (start.empty())
     snapshot();
@@ -367,6 +368,7 @@ void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, 
 template <class T>
 std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads,
                                            const std::function<void()>& tick, void* predictions) {
+  net_.require_adapted();
   check_data(net_, objective_, data, true, thread_count(num_threads));
   const Index n = data.rows();
   // It does not watch itself, as a prediction does: so only what is surely worth it.
@@ -388,6 +390,7 @@ std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_
 template <class T>
 double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
   const Model::Guard guard(net_);
+  net_.require_adapted();
   check_data(net_, objective_, data, true, thread_count(num_threads));
   const Index n = data.rows();
   StepRunner<T> runner(net_, objective_, n, training_threads(net_, num_threads, n), {});
