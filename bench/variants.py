@@ -51,6 +51,17 @@ def _dense(case: Case, activation: str = "relu", dropout: float = 0.0) -> list[o
     return [lm.Input(case.widths[0]), *middle, lm.Dense(outputs, activation=last)]
 
 
+def _normalized(case: Case) -> list[object]:
+    """The case with batch normalization between each hidden product and its activation."""
+    *hidden, outputs = case.widths[1:]
+    last = "softmax" if case.classes else "linear"
+    middle: list[object] = []
+    for units in hidden:
+        product = lm.Dense(units, use_bias=False)
+        middle += [product, lm.BatchNormalization(), lm.Activation("relu")]
+    return [lm.Input(case.widths[0]), *middle, lm.Dense(outputs, activation=last)]
+
+
 def breadth(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Model, Epoch]]:
     """The bare case, and what people add to it: each alone, then all at once."""
     rows = len(data.x) // 10  # validated on in each epoch
@@ -67,6 +78,7 @@ def breadth(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Model, E
         "bare": make(_dense(case)),
         "gelu": make(_dense(case, "gelu")),
         "dropout 0.2": make(_dense(case, dropout=0.2)),
+        "batch normalization": make(_normalized(case)),
         "AdamW, global norm clipped": make(_dense(case), optimizer=adamw()),
         "two metrics, a tenth validated": make(_dense(case), **measured),
         "all of these": make(_dense(case, "gelu", 0.2), optimizer=adamw(), **measured),

@@ -102,6 +102,10 @@ class Dense:
         self.bias = Parameter(np.array(bias))
         self.function, self.pull_back = ACTIVATIONS[activation]
 
+    @property
+    def parameters(self) -> list[Parameter]:
+        return [self.kernel, self.bias]
+
     def forward(self, x: Array) -> Array:
         self.x = x
         self.z = x @ self.kernel.value + self.bias.value
@@ -116,16 +120,72 @@ class Dense:
         return dz @ self.kernel.value.T
 
 
-class Network:
-    """Dense layers in a row. For a cross-entropy the last one is linear: the loss takes logits."""
+class Normalization:
+    """What batch and layer normalisation share: xhat = (x - mean) / sigma along an axis.
 
-    def __init__(self, layers: list[Dense], loss: str):
+    y = gamma xhat + beta. mean and sigma depend on every x_i along the axis, so with
+    g = dy gamma: dx = (g - mean(g) - xhat mean(g xhat)) / sigma.
+    """
+
+    axis: int
+
+    def __init__(self, gamma: Array, beta: Array, epsilon: float = 1e-3):
+        self.gamma, self.beta = Parameter(np.array(gamma)), Parameter(np.array(beta))
+        self.epsilon = epsilon
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        return [self.gamma, self.beta]
+
+    def forward(self, x: Array) -> Array:
+        self.mean = x.mean(axis=self.axis, keepdims=True)
+        self.variance = ((x - self.mean) ** 2).mean(axis=self.axis, keepdims=True)
+        self.sigma = np.sqrt(self.variance + self.epsilon)
+        self.xhat = (x - self.mean) / self.sigma
+        return self.gamma.value * self.xhat + self.beta.value
+
+    def backward(self, dy: Array) -> Array:
+        self.gamma.gradient = (dy * self.xhat).sum(axis=0)
+        self.beta.gradient = dy.sum(axis=0)
+        g = dy * self.gamma.value
+        mean = g.mean(axis=self.axis, keepdims=True)
+        slope = (g * self.xhat).mean(axis=self.axis, keepdims=True)
+        return (g - mean - self.xhat * slope) / self.sigma
+
+
+class BatchNormalization(Normalization):
+    """Each column over the rows of the batch; moving averages for when there is no batch."""
+
+    axis = 0
+
+    def __init__(self, gamma: Array, beta: Array, epsilon: float = 1e-3, momentum: float = 0.99):
+        super().__init__(gamma, beta, epsilon)
+        self.momentum = momentum
+        self.moving_mean, self.moving_variance = np.zeros_like(gamma), np.ones_like(gamma)
+
+    def move(self) -> None:
+        """After a step: the batch's variance is the biased one, as in Keras."""
+        kept, new = self.momentum, 1 - self.momentum
+        self.moving_mean = kept * self.moving_mean + new * self.mean[0]
+        self.moving_variance = kept * self.moving_variance + new * self.variance[0]
+
+
+class LayerNormalization(Normalization):
+    """Each row over its columns."""
+
+    axis = 1
+
+
+class Network:
+    """Layers in a row. For a cross-entropy the last one is linear: the loss takes logits."""
+
+    def __init__(self, layers: list[Dense | Normalization], loss: str):
         self.layers = layers
         self.values, self.slope = LOSSES[loss]
 
     @property
     def parameters(self) -> list[Parameter]:
-        return [p for layer in self.layers for p in (layer.kernel, layer.bias)]
+        return [p for layer in self.layers for p in layer.parameters]
 
     def forward(self, x: Array) -> Array:
         for layer in self.layers:
@@ -157,6 +217,9 @@ class Network:
                 before = self.loss(x[rows], target[rows], w)
                 self.compute_gradients(x[rows], target[rows], w)
                 optimizer.step(self.parameters)
+                for layer in self.layers:
+                    if isinstance(layer, BatchNormalization):
+                        layer.move()
                 yield before
 
 

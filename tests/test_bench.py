@@ -134,7 +134,7 @@ def test_variants_are_compared_with_plain_layers() -> None:
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.endswith("%")]
     assert [line.split()[0] for line in lines[:3]] == ["float32", "float64", "bare"]
-    assert [line.split()[0] for line in lines[7:9]] == ["all", "plain"]
+    assert [line.split()[0] for line in lines[8:10]] == ["all", "plain"]
     assert len(lines) == 17
 
 

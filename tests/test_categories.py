@@ -387,7 +387,7 @@ def test_files_and_copies(tmp_path):
             assert twin.fingerprint() == model.fingerprint()
             np.testing.assert_array_equal(twin.predict(codes_of()), model.predict(codes_of()))
             assert twin.layers[0].output_dim == layer.output_dim
-            assert twin._all_layers[0].cardinalities == CARDINALITIES
+            assert twin._network.layers[0].cardinalities == CARDINALITIES
 
 
 def core_copy(model):
@@ -408,9 +408,9 @@ def test_a_file_written_with_one_cardinality_loads():
 
 def test_the_summary_shows_widths():
     model = lm.Model([port(), lm.Embedding([3, 1, 4]), lm.Dense(2)], seed=0)
-    rows = {row["name"]: row for row in model._core.summary()}
-    assert rows["input"]["output_shape"] == "(n, 3)"
-    assert rows["embedding"]["output_shape"] == "(n, 8)"
+    rows = {row["name"]: row for row in model._core.layers()}
+    assert rows["input"]["output_shapes"] == [(3,)]
+    assert rows["embedding"]["output_shapes"] == [(8,)]
     assert rows["embedding"]["parameters"] == 7 * 3 + 2 + 40 * 4
     assert "Embedding" in model._summary()
 

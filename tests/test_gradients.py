@@ -41,10 +41,15 @@ WITH_ACTIVATION = {
 WITHOUT_ACTIVATION = {
     "Dropout": lambda: lm.Dropout(0.4),
     "ActivityRegularization": lambda: lm.ActivityRegularization(),  # others: test_activity.py
+    "AlphaDropout": lambda: lm.AlphaDropout(0.4),
+    "GaussianNoise": lambda: lm.GaussianNoise(0.3),
     "BatchNormalization": lambda: lm.BatchNormalization(),
     "Normalization": lambda: lm.Normalization(),
     "RobustScale": lambda: lm.RobustScale(limit=2.0),
     "Impute": lambda: lm.Impute(indicator=True),  # with gaps: test_preprocessing.py
+    "LayerNormalization": lambda: lm.LayerNormalization(),
+    "RMSNormalization": lambda: lm.RMSNormalization(),
+    "Scale": lambda: lm.Scale(use_bias=True),
     "Residual": lambda: lm.Residual([lm.Dense(4, activation="tanh")]),
     "Parallel": lambda: lm.Parallel(
         [lm.Dense(3, activation="tanh"), lm.Dense(2, activation="sigmoid")]
@@ -55,6 +60,7 @@ WITHOUT_ACTIVATION = {
     "Add": lambda: lm.Add(),
     "NestedModel": lambda: lm.Model([lm.Input(4), lm.Dense(3, activation="tanh")], seed=5),
 }
+NOISE = {"Dropout", "AlphaDropout", "GaussianNoise"}  # another one at each forward
 NOT_NUMBERS_TO_NUMBERS = {"Input", "Embedding", "OneHot"}
 ADAPTING = {"Normalization", "RobustScale", "Impute"}
 
@@ -68,8 +74,9 @@ MIDDLES = [
 
 def tensors(layer):
     """Names of the tensors that a layer may have."""
-    learned = getattr(layer, "activation", None) in LEARNED
-    return ("kernel", "bias", *(["alpha"] if learned else []))
+    learned = ["alpha"] if getattr(layer, "activation", None) in LEARNED else []
+    scale = ["scale"] if isinstance(layer, lm.Scale) else []  # of others a flag
+    return ("kernel", "bias", "gamma", "beta", *learned, *scale)
 
 
 def parameters(layers):
@@ -134,9 +141,9 @@ def inputs_away_from_kinks(model, before, activation, rows=6):
 def randomize_biases(model):
     rng = np.random.default_rng(29)
     for name, value in parameters(model.layers):
-        if name.endswith("bias"):
+        if name.endswith(("bias", "beta")):
             value[...] = rng.normal(scale=0.3, size=value.shape)
-        if name.endswith("alpha"):  # each unit its own
+        if name.endswith(("alpha", "gamma", "scale")):  # each unit its own
             value[...] = rng.uniform(0.1, 1.4, size=value.shape)
 
 
@@ -185,10 +192,8 @@ def test_layer_and_activation(layer, activation):
         model.adapt(x)
     y = targets("MeanSquaredError", model.predict(x))
     loss = lm.losses.MeanSquaredError()
-    check_by_hand(
-        model, x, y, loss, training=layer != "Dropout"
-    )  # dropout draws a new mask at each forward
-    if layer != "Dropout":
+    check_by_hand(model, x, y, loss, training=layer not in NOISE)
+    if layer not in NOISE:
         check_the_engine(model, x, y, loss)
     assert lm.check_gradients(model, x, y, loss).max_error <= BAR
 

@@ -237,7 +237,7 @@ def test_beside_codes():
             lm.Parallel(
                 [
                     [lm.Input(6, name="x"), lm.Normalization()],
-                    [lm.Input(1, kind="codes", cardinality=3, name="codes"), lm.Embedding(2)],
+                    [lm.Input(1, kind="codes", cardinalities=[3], name="codes"), lm.Embedding(2)],
                 ]
             ),
             lm.Normalization(),

@@ -149,6 +149,22 @@ def test_reference_gradients_agree_with_finite_differences(activation, loss):
         assert np.abs(analytic - numeric).max() <= 1e-7 * max(1e-3, np.abs(numeric).max())
 
 
+@pytest.mark.parametrize("kind", [ref.BatchNormalization, ref.LayerNormalization])
+def test_reference_normalization_agrees_with_finite_differences(kind):
+    rng = np.random.default_rng(RNG_SEED)
+    layers = [
+        ref.Dense(rng.normal(size=(5, 4)), rng.normal(size=4), "tanh"),
+        kind(rng.uniform(0.5, 2, size=4), rng.normal(size=4)),
+        ref.Dense(rng.normal(size=(4, 3)), rng.normal(size=3)),
+    ]
+    network = ref.Network(layers, "mean_squared_error")
+    x, _, target = make_data("mean_squared_error", rows=9)
+    dx = network.compute_gradients(x, target)
+    for analytic, array in [(dx, x)] + [(p.gradient.copy(), p.value) for p in network.parameters]:
+        numeric = ref.numerical_gradient(lambda: network.loss(x, target), array)
+        assert np.abs(analytic - numeric).max() <= 1e-7 * max(1e-3, np.abs(numeric).max())
+
+
 def test_reference_softmax_output_with_squared_error():
     rng = np.random.default_rng(RNG_SEED)
     network = ref.Network(
@@ -326,6 +342,34 @@ def test_float32_stays_near(lm):
     list(network.train(x, target, ref.SGD(0.1), 16, 3))
     assert all(p.value.dtype == np.float32 for p in network.parameters)
     assert_same_weights(weights_of(model), network, "the last step", tolerance=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Momentum", "Adam"])
+def test_normalization_equals_the_reference(lm, name):
+    """Three epochs of four batches, the last of two rows: weights and moving averages."""
+    middle = [lm.BatchNormalization(momentum=0.8), lm.LayerNormalization(epsilon=0.01)]
+    layers = [lm.Dense(7, "tanh"), middle[0], lm.Dense(6, "tanh"), middle[1], lm.Dense(3)]
+    model = lm.Model([lm.Input(5), *layers], seed=3, dtype="float64")
+    rng = np.random.default_rng(11)
+    for layer in middle:
+        layer.gamma = rng.uniform(0.5, 2, size=layer.gamma.shape)
+        layer.beta = rng.normal(size=layer.beta.shape)
+    batch = ref.BatchNormalization(middle[0].gamma, middle[0].beta, momentum=0.8)
+    rows = ref.LayerNormalization(middle[1].gamma, middle[1].beta, epsilon=0.01)
+    dense = [ref.Dense(one.kernel, one.bias, one.activation) for one in layers[::2]]
+    network = ref.Network([dense[0], batch, dense[1], rows, dense[2]], "mean_squared_error")
+    x, y, target = make_data("mean_squared_error")
+    optimizer = getattr(lm, name)(learning_rate=0.02)
+    trainer = lm.Trainer(model, loss="mse", optimizer=optimizer)
+    trainer.fit(x, y, epochs=3, batch_size=16, shuffle=False, verbose=0)
+    list(network.train(x, target, ref.OPTIMIZERS[name](0.02), 16, 3))
+    both = [
+        (one.kernel, one.bias) if hasattr(one, "kernel") else (one.gamma, one.beta)
+        for one in layers
+    ]
+    assert_same_weights([w for pair in both for w in pair], network, "the last step")
+    assert np.abs(middle[0].moving_mean - batch.moving_mean).max() <= 1e-12
+    assert np.abs(middle[0].moving_variance - batch.moving_variance).max() <= 1e-12
 
 
 def test_predict_and_evaluate(lm):

@@ -38,7 +38,10 @@ class Case:
 def residual():
     inner = [lm.Dense(33), lm.BatchNormalization(), lm.Activation("relu"), lm.Dense(33)]
     other = [lm.Dense(17, activation="sigmoid"), lm.Dropout(0.25)]
-    narrow = [lm.Residual([lm.Dense(9, activation="tanh")])]  # x goes through a projection
+    narrow = [  # x goes through a projection
+        lm.Residual([lm.LayerNormalization(), lm.Dense(9, activation="tanh")]),
+        lm.Residual([lm.RMSNormalization(), lm.Dense(9, activation="tanh")]),
+    ]
     return [lm.Input(33), lm.Parallel([[lm.Residual(inner)], other, narrow]), lm.Dense(2)]
 
 
@@ -84,10 +87,13 @@ CASES = {
         lambda: [
             lm.Input(17),
             lm.Dropout(0.1),
+            lm.GaussianNoise(0.1),
             lm.Dense(65, activation="relu"),
             lm.Dropout(0.3),
-            lm.Dense(33, activation="leaky_relu"),
-            lm.Dropout(0.5),
+            lm.LayerNormalization(),
+            lm.Dense(33, activation="selu"),
+            lm.AlphaDropout(0.2),
+            lm.RMSNormalization(),
             lm.Dense(3, activation="softmax"),
         ],
         "categorical_crossentropy",
@@ -133,9 +139,12 @@ CASES = {
     "float64": Case(
         lambda: [
             lm.Input(37),
-            lm.Dense(129, activation="tanh", kernel_regularizer=lm.L2(1e-4)),
+            lm.Scale(use_bias=True),
+            lm.Dense(129, activation="tanh", kernel_regularizer=lm.L2(1e-4), gain="ntk"),
             lm.Dropout(0.2),
+            lm.GaussianNoise(0.05),
             lm.Dense(12, activation="leaky_relu"),
+            lm.LayerNormalization(),
             lm.Dense(5, activation="softmax"),
         ],
         "categorical_crossentropy",

@@ -218,7 +218,7 @@ void check_dropout() {
   constexpr std::uint64_t kSeed = 12345678901, kStep = 7;
   constexpr Index kFirst = 16, kRows = 32;  // rows 16 ... 47 of the batch, in chunks of 16
   for (Index n = 1; n <= kLength; ++n) {
-    DropoutOp<T> op(kRate);
+    DropoutOp<T> op(DropoutKind::zero, kRate);
     op.index = 0;
     op.inputs = {Value{0, n}};
     op.output = Value{1, n};

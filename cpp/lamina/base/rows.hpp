@@ -7,7 +7,8 @@
 //
 // A view has read(x) -> values by place, keep(memory) -> the same to be put, largest(in) and
 // sum(f(place)) along the row, write(y, f(place)), labels(numbers), numbers(x) and store(number, x)
-// for memory with a number a row, number(register) and vector(number). A Number is a double a row.
+// for memory with a number a row, column(numbers, place) for memory with a number a column,
+// number(register) and vector(number), and says how many rows() it is. A Number is a double a row.
 #pragma once
 
 #include <algorithm>
@@ -177,6 +178,12 @@ class OneRow {
   static Number number(Vec<T> same) { return static_cast<double>(same.first()); }
   static void store(Number v, double* x) { *x = v; }
   static Vec<T> vector(Number v) { return Vec<T>(T(v)); }
+  static Index rows() { return 1; }
+  // A number a column, by place.
+  template <class Part>
+  static Vec<T> column(const T* numbers, const Place<Part>& at) {
+    return at.part.load(numbers + at.j);
+  }
 
   template <class F>
   void write(T* y, F&& f) const {
@@ -346,6 +353,8 @@ class NarrowRows {
     detail::narrow(v.v, out);
     return out;
   }
+  Index rows() const { return rows_; }
+  static Vec<T> column(const T* numbers, Index j) { return Vec<T>(numbers[j]); }
 
   template <class F>
   void write(T* y, F&& f) const {

@@ -5,12 +5,15 @@
 
 #include "lamina/nn/layers/activation.hpp"
 #include "lamina/nn/layers/activity_regularization.hpp"
+#include "lamina/nn/layers/alpha_dropout.hpp"
 #include "lamina/nn/layers/batch_normalization.hpp"
 #include "lamina/nn/layers/dense.hpp"
 #include "lamina/nn/layers/dropout.hpp"
 #include "lamina/nn/layers/embedding.hpp"
+#include "lamina/nn/layers/gaussian_noise.hpp"
 #include "lamina/nn/layers/impute.hpp"
 #include "lamina/nn/layers/input.hpp"
+#include "lamina/nn/layers/layer_normalization.hpp"
 #include "lamina/nn/layers/merge.hpp"
 #include "lamina/nn/layers/nested_model.hpp"
 #include "lamina/nn/layers/normalization.hpp"
@@ -18,7 +21,9 @@
 #include "lamina/nn/layers/parallel.hpp"
 #include "lamina/nn/layers/reshape.hpp"
 #include "lamina/nn/layers/residual.hpp"
+#include "lamina/nn/layers/rms_normalization.hpp"
 #include "lamina/nn/layers/robust_scale.hpp"
+#include "lamina/nn/layers/scale.hpp"
 
 namespace lamina {
 namespace {
@@ -49,9 +54,14 @@ constexpr std::array kLayers = {
     entry<Input>("Input"),
     entry<Dense>("Dense"),
     entry<Dropout>("Dropout"),
+    entry<AlphaDropout>("AlphaDropout"),
+    entry<GaussianNoise>("GaussianNoise"),
     entry<Activation>("Activation"),
     entry<ActivityRegularization>("ActivityRegularization"),
     entry<BatchNormalization>("BatchNormalization"),
+    entry<LayerNormalization>("LayerNormalization"),
+    entry<RMSNormalization>("RMSNormalization"),
+    entry<Scale>("Scale"),
     entry<Residual>("Residual"),
     entry<Parallel>("Parallel"),
     entry<Embedding>("Embedding"),
@@ -74,11 +84,15 @@ Json complete(const Entry& layer, const Json& given) {
   return out;
 }
 
+// "RMSNormalization" -> "rms_normalization"
 std::string snake_case(const std::string& text) {
+  const auto upper = [&](std::size_t i) {
+    return i >= text.size() || std::isupper(static_cast<unsigned char>(text[i]));
+  };
   std::string out;
-  for (const char c : text) {
-    if (std::isupper(static_cast<unsigned char>(c)) && !out.empty()) out += '_';
-    out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i > 0 && upper(i) && (!upper(i - 1) || !upper(i + 1))) out += '_';
+    out += static_cast<char>(std::tolower(static_cast<unsigned char>(text[i])));
   }
   return out;
 }

@@ -99,6 +99,8 @@ void Model::note_trainable(Json& layers) const {
     for (const Tensor& t : graph_.parameters.tensors)
       if (t.layer == layer.at("name") && t.role != Role::statistic)
         layer["trainable"] = t.trainable;
+    for (const auto& op : graph_.ops)
+      if (op->layer == layer.at("name") && op->frozen) layer["trainable"] = false;
   }
 }
 
@@ -132,6 +134,8 @@ void Model::set_trainable(const std::string& layer, bool trainable) {
     if (tensor.layer != layer || tensor.role == Role::statistic) continue;
     tensor.trainable = trainable;
   }
+  for (auto& op : graph_.ops)
+    if (op->layer == layer && !op->flags.row_local) op->frozen = !trainable;
   ++version_;
 }
 

@@ -143,7 +143,7 @@ void Plan::write_stages() {
   };
   stages.back().actions.push_back({ActionKind::gather});
   for (const int i : run_) {
-    if (!op(i).flags.row_local && (options.training || options.backward)) {
+    if (!op(i).flags.row_local && !op(i).frozen && options.training) {
       stages.back().actions.push_back({ActionKind::forward_sums, i});
       cut(Finish::forward, i);
     }
@@ -163,7 +163,7 @@ void Plan::write_stages() {
   for (auto i = run_.rbegin(); i != run_.rend(); ++i) {
     const OpBase& o = op(*i);
     if (!wants_gradient_[at(o.output.id)]) continue;
-    if (!o.flags.row_local) {
+    if (!o.flags.row_local && !o.frozen) {
       stages.back().actions.push_back({ActionKind::backward_sums, *i});
       cut(Finish::backward, *i);
     }

@@ -20,7 +20,7 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
   const bool keeps_state = plan.options.training || plan.options.backward;
   for (const auto& op : graph.ops)
     state_.emplace_back(keeps_state ? static_cast<Index>(op->state_bytes(capacity_)) : 0);
-  for (auto& state : state_) state_pointers_.push_back(state.data());
+  for (auto& state : state_) state_pointers_.push_back(state.size() > 0 ? state.data() : nullptr);
   for (const auto& op : graph.ops)
     if (op->scheduled()) scheduled_.resize(graph.ops.size());
   for (const Port& port : graph.ports)
@@ -133,6 +133,7 @@ void Workspace<T>::gather(Space& space, Range rows) {
       gather_codes(space, port, view, rows);
       continue;
     }
+    const Index real = std::clamp(rows_.rows, rows.begin, rows.end);
     const Rows<T>& narrow = space.values[static_cast<std::size_t>(port.value.id)];
     const Rows<double>& wide = space.wide[static_cast<std::size_t>(port.value.id)];
     const bool asked_for = space.asked_for.reached(view, rows_, rows.begin, real);

@@ -100,7 +100,8 @@ class Dense(_Activated):
     """A layer in which every output sees every input: the work-horse of these networks.
 
     y = f(x · kernel + bias), with x (B, K), kernel (K, N), bias (N,), y (B, N) and f the
-    activation; B rows, K inputs, N = `units` outputs.
+    activation; B rows, K inputs, N = `units` outputs. With a `gain` y = f(gain · (x · kernel) +
+    bias).
 
     Parameters
     ----------
@@ -124,6 +125,11 @@ class Dense(_Activated):
     kernel_constraint, bias_constraint : str or Constraint, optional
         What they must be after each step, for instance ``lm.constraints.MaxNorm(3.0)``. Default:
         none.
+    gain : float or "ntk", default 1.0
+        Constant factor of the product, above 0; "ntk" is 1 / sqrt(K). With kernels that start from
+        N(0, 1) (``lm.initializers.RandomNormal(stddev=1.0)``) that is the parametrisation of the
+        neural tangent kernel: the same learning rate suits any number of inputs. The initialisers
+        do not know of the gain: "unit_variance", too, scales x · kernel, before it is applied.
     learning_rate_multiplier, weight_decay_multiplier : float, default 1.0
         Multiply the optimizer's learning rate and weight decay for this layer, at least 0.
     trainable : bool, default True
@@ -139,7 +145,9 @@ class Dense(_Activated):
 
     References
     ----------
-    Rosenblatt, The perceptron, Psychological Review 65, 1958; arguments as in Keras 3.
+    Rosenblatt, The perceptron, Psychological Review 65, 1958; arguments as in Keras 3. The gain:
+    Jacot, Gabriel & Hongler, Neural tangent kernel, arXiv 1806.07572; on tables: Holzmueller,
+    Grinsztajn & Steinwart, Better by default, arXiv 2407.04491.
 
     Examples
     --------
@@ -164,6 +172,7 @@ class Dense(_Activated):
     activity_regularizer: str | Regularizer | None = None
     kernel_constraint: str | Constraint | None = None
     bias_constraint: str | Constraint | None = None
+    gain: float | str = 1.0
     learning_rate_multiplier: float = 1.0
     weight_decay_multiplier: float = 1.0
     trainable: bool = True

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from lamina.layers.base import Layer
 from lamina.schedules.base import Scheduled, adopt_functions
 
-__all__ = ["ActivityRegularization", "Dropout"]
+__all__ = ["ActivityRegularization", "AlphaDropout", "Dropout", "GaussianNoise"]
 
 
 @dataclass(eq=False, repr=False)
@@ -45,6 +45,90 @@ class Dropout(Layer):
     """
 
     rate: Scheduled
+    _: KW_ONLY
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take a function for a schedule."""
+        adopt_functions(self)
+
+
+@dataclass(eq=False, repr=False)
+class AlphaDropout(Layer):
+    """Dropout for networks of SELU units: keeps the mean and the variance of what passes.
+
+    In training an element is replaced, with probability `rate`, by SELU's least value
+    s = -1.7581; then all are scaled and shifted so that inputs of mean 0 and variance 1 keep both:
+    y = a · (x · m + s · (1 - m)) + b with m = 0 or 1, q = 1 - rate,
+    a = 1 / sqrt(q + s² · q · rate) and b = -a · rate · s. Else y = x. Use it behind
+    ``lm.Dense(…, activation="selu")``; the masks are drawn as Dropout draws its own, and the rate
+    is rounded likewise.
+
+    Parameters
+    ----------
+    rate : float, Schedule or function
+        Share that is replaced, at least 0 and below 1; 0.05 and 0.1 are usual. One that changes
+        counts steps or epochs as in Dropout.
+    name : str, optional
+        Default: given by the model ("alpha_dropout", "alpha_dropout_1", …).
+
+    References
+    ----------
+    Klambauer et al., Self-normalizing neural networks, arXiv 1706.02515, section 3; as in Keras
+    and PyTorch.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> dense = lm.Dense(20_000, activation="selu", kernel_initializer="lecun_normal")
+    >>> model = lm.Model([lm.Input(1), dense, lm.AlphaDropout(0.2)], seed=0)
+    >>> before, after = model.predict([[1.0]]), model.forward([[1.0]], training=True)
+    >>> bool(abs(before.mean() - after.mean()) < 0.05 and abs(before.var() - after.var()) < 0.05)
+    True
+    """
+
+    rate: Scheduled
+    _: KW_ONLY
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take a function for a schedule."""
+        adopt_functions(self)
+
+
+@dataclass(eq=False, repr=False)
+class GaussianNoise(Layer):
+    """Adds noise in training: against overfitting, and for inputs that are themselves noisy.
+
+    In training y = x + stddev · z with z from N(0, 1), drawn anew for each element and step; else
+    y = x. The same seed draws the same noise, whatever the number of threads.
+
+    Parameters
+    ----------
+    stddev : float, Schedule or function
+        Standard deviation of the noise, at least 0, in the unit of x. One that changes counts
+        steps or epochs as in Dropout.
+    name : str, optional
+        Default: given by the model ("gaussian_noise", "gaussian_noise_1", …).
+
+    References
+    ----------
+    Bishop, Training with noise is equivalent to Tikhonov regularization, Neural Computation 7,
+    1995; as in Keras.
+
+    Examples
+    --------
+    >>> import lamina as lm
+    >>> dense = lm.Dense(10_000, kernel_initializer="zeros")
+    >>> model = lm.Model([lm.Input(1), dense, lm.GaussianNoise(0.5)], seed=0)
+    >>> noise = model.forward([[1.0]], training=True)
+    >>> bool(abs(noise.mean()) < 0.02 and abs(noise.std() - 0.5) < 0.02)
+    True
+    >>> bool(model.predict([[1.0]]).any())
+    False
+    """
+
+    stddev: Scheduled
     _: KW_ONLY
     name: str | None = None
 

@@ -1,9 +1,10 @@
-// y = f(x W + b)
+// y = f(gain x W + b)
 #pragma once
 
 #include "lamina/functions/initializers.hpp"
 #include "lamina/nn/layers/activation.hpp"
 #include "lamina/nn/layers/activity_regularization.hpp"
+#include "lamina/nn/ops/affine_op.hpp"
 #include "lamina/nn/ops/product_op.hpp"
 
 namespace lamina {
@@ -20,7 +21,8 @@ class Dense : public Layer {
                             {"bias_regularizer", nullptr},
                             {"activity_regularizer", nullptr},
                             {"kernel_constraint", nullptr},
-                            {"bias_constraint", nullptr}});
+                            {"bias_constraint", nullptr},
+                            {"gain", 1.0}});
   }
   Dense(const Json& json, Names&) {
     const Fields fields("Dense", json);
@@ -34,6 +36,12 @@ class Dense : public Layer {
     activity_penalty_ = read_penalty(json.at("activity_regularizer"));
     kernel_constraint_ = read_constraint(json.at("kernel_constraint"));
     bias_constraint_ = read_constraint(json.at("bias_constraint"));
+    gain_ = json.at("gain");
+    if (gain_.is_string()) {
+      require(gain_ == kNtk, "Dense: gain must be a number above 0 or 'ntk', got ", gain_.dump());
+      return;
+    }
+    require(fields.number("gain", 0, kInfinity) > 0, "Dense: gain must be above 0, got 0");
   }
 
   Value build(Builder& builder, Value x) const override {
@@ -60,8 +68,15 @@ class Dense : public Layer {
       bias = builder.tensor(b);
       bias_offset = builder.tensor_at(bias).offset;
     }
-    const Value y =
-        builder.op<ProductOp>({x}, units_, kernel, builder.tensor_at(kernel), bias, bias_offset);
+    const double gain =
+        gain_ == kNtk ? 1 / std::sqrt(static_cast<double>(inputs)) : gain_.get<double>();
+    const bool gains = gain != 1;
+    Value y = builder.op<ProductOp>({x}, units_, kernel, builder.tensor_at(kernel),
+                                    gains ? -1 : bias, bias_offset);
+    if (gains) {
+      const AffineTensors affine{-1, bias, 0, bias_offset, gain};
+      y = builder.op<AffineOp>({y}, units_, affine, units_);
+    }
     return build_activity(builder, activity_penalty_, build_activation(builder, activation_, y));
   }
 
@@ -75,7 +90,8 @@ class Dense : public Layer {
             {"bias_regularizer", write_penalty(bias_penalty_)},
             {"activity_regularizer", write_penalty(activity_penalty_)},
             {"kernel_constraint", write_constraint(kernel_constraint_)},
-            {"bias_constraint", write_constraint(bias_constraint_)}};
+            {"bias_constraint", write_constraint(bias_constraint_)},
+            {"gain", gain_}};
   }
 
  private:
@@ -85,7 +101,10 @@ class Dense : public Layer {
                        json == "auto" ? Json(suitable_initializer(activation_)) : json);
   }
 
+  static constexpr const char* kNtk = "ntk";  // 1 / sqrt(inputs)
+
   Index units_;
+  Json gain_;
   Choice activation_, kernel_initializer_, bias_initializer_;
   Penalty kernel_penalty_, bias_penalty_, activity_penalty_;
   Constraint kernel_constraint_, bias_constraint_;

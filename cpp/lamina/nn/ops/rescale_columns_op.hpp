@@ -56,6 +56,16 @@ class RescaleColumnsOp : public PreprocessOp<T, RescaleColumnsOp<T>> {
     }
   }
 
+  bool affine(const T* parameters, T* scale, T* shift) const override {
+    if (clips()) return false;
+    for (Index j = 0; j < this->columns(); ++j) {
+      const double factor = 1 / divisor(parameters, j);
+      scale[j] = static_cast<T>(factor);
+      shift[j] = static_cast<T>(-factor * is_.centre.at(parameters, j));
+    }
+    return true;
+  }
+
   void learn(const Columns& data, T* parameters) const override {
     is_.by == ScaleBy::deviation ? learn_deviation(data, parameters)
                                  : learn_quartiles(data, parameters);
