@@ -16,8 +16,7 @@ NATURAL_OUTPUT = {
     "KLDivergence": "softmax",
 }
 PROBABILITIES = tuple(NATURAL_OUTPUT)
-if any(entry["name"] == "exponential" for entry in core.catalogue()["activations"]):
-    NATURAL_OUTPUT |= dict.fromkeys(MEANS, "exponential")
+NATURAL_OUTPUT |= dict.fromkeys(MEANS, "exponential")
 # The flag by which a loss takes what stands before that activation (for means: their logarithms).
 FROM_INPUT = dict.fromkeys(PROBABILITIES, "from_logits") | dict.fromkeys(MEANS, "from_log")
 # Parameters that go another way through the code.

@@ -34,7 +34,7 @@ PYTHON_FLOORS = [
     ["layers"],
     ["network", "predictor"],
     ["model"],
-    ["callbacks", "gradients", "history"],
+    ["callbacks", "gradients", "heads", "history"],
     ["trainer"],
     ["datasets", "plots", "table_cells", "tables_io"],
     ["sklearn", "table"],

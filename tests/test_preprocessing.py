@@ -248,7 +248,7 @@ def test_beside_codes():
     both = {"x": x, "codes": codes}
     model.adapt(both)
     assert model.predict(both)[:, 5:].std(axis=0) == pytest.approx(np.ones(3))
-    layers = [lm.Input(1, kind="codes", cardinality=3), lm.Normalization()]
+    layers = [lm.Input(1, kind="codes", cardinalities=3), lm.Normalization()]
     with pytest.raises(ValueError, match="category codes"):
         lm.Model(layers)
 

@@ -90,12 +90,14 @@ std::vector<ArrayView> views(const std::vector<py::array>& arrays) {
   return out;
 }
 
-Data data(const std::vector<py::array>& inputs, const py::array& target,
+Data data(const std::vector<py::array>& inputs,
+          const std::vector<std::optional<py::array>>& targets,
           const std::optional<py::array>& weights,
           const std::optional<std::vector<std::int64_t>>& rows) {
   Data out;
   out.inputs = views(inputs);
-  out.target = view("y", target);
+  for (const auto& target : targets)
+    out.targets.push_back(target ? view("y", *target) : ArrayView{});
   if (weights) out.weights = view("sample_weight", *weights);
   if (rows) {
     require(!rows->empty(), "there are no rows");

@@ -17,7 +17,8 @@ ArrayView view(const char* what, const py::array& array);
 // The view of a 2-D array of numbers with so many columns; false for anything else.
 bool plain_rows(const py::handle& object, Index columns, ArrayView& view);
 std::vector<ArrayView> views(const std::vector<py::array>& arrays);
-Data data(const std::vector<py::array>& inputs, const py::array& target,
+Data data(const std::vector<py::array>& inputs,
+          const std::vector<std::optional<py::array>>& targets,
           const std::optional<py::array>& weights,
           const std::optional<std::vector<std::int64_t>>& rows);
 

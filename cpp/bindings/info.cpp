@@ -16,6 +16,7 @@ namespace {
 
 py::dict info() {
   py::dict out;
+  out["version"] = LAMINA_VERSION;
   out["level"] = LAMINA_LEVEL_NAME;
   out["openmp"] = has_openmp();
   out["threads"] = thread_count(0);

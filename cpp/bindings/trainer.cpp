@@ -9,6 +9,7 @@ namespace {
 
 using ModelPointer = std::shared_ptr<Model>;
 using OptimizerPointer = std::shared_ptr<Optimizer>;
+using Targets = std::vector<std::optional<py::array>>;  // by output
 
 // A Python loss: (y_true, y_pred) -> (values (n,), gradient (n, outputs)), called with the GIL.
 CustomLoss custom_loss(const py::function& function, DataType dtype) {
@@ -38,16 +39,23 @@ CustomLoss custom_loss(const py::function& function, DataType dtype) {
   };
 }
 
+// By output: the description of a loss ("null": none) or a function, metrics, the loss's weight.
 std::unique_ptr<Trainer> make(const ModelPointer& model, const OptimizerPointer& optimizer,
-                              const py::object& loss, const std::string& metrics,
-                              std::uint64_t seed) {
-  CustomLoss custom;
-  Json json;
-  if (py::isinstance<py::function>(loss))
-    custom = custom_loss(loss, model->dtype());
-  else
-    json = parse_json("loss", loss.cast<std::string>());
-  return Trainer::create(model, optimizer, json, parse_json("metrics", metrics), seed, custom);
+                              const std::vector<py::object>& losses,
+                              const std::vector<std::string>& metrics,
+                              const std::vector<double>& weights, std::uint64_t seed) {
+  std::vector<HeadSpec> heads(losses.size());
+  require(metrics.size() == heads.size() && weights.size() == heads.size(),
+          "Trainer: expected losses, metrics and weights of as many outputs");
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    if (py::isinstance<py::function>(losses[i]))
+      heads[i].custom = custom_loss(losses[i], model->dtype());
+    else
+      heads[i].loss = parse_json("loss", losses[i].cast<std::string>());
+    heads[i].metrics = parse_json("metrics", metrics[i]);
+    heads[i].weight = weights[i];
+  }
+  return Trainer::create(model, optimizer, heads, seed);
 }
 
 py::dict named(const Trainer& trainer, const std::vector<double>& means) {
@@ -57,12 +65,12 @@ py::dict named(const Trainer& trainer, const std::vector<double>& means) {
   return out;
 }
 
-void begin_fit(Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
+void begin_fit(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
                const std::optional<py::array>& weights,
                const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
                std::uint64_t epochs, bool shuffle, std::optional<int> num_threads, bool check_input,
                Index block_rows, Index tile_elements, bool exact_threads) {
-  Data d = data(inputs, target, weights, rows);
+  Data d = data(inputs, targets, weights, rows);
   const py::gil_scoped_release release;
   trainer.begin_fit(std::move(d), {batch_size,
                                    epochs,
@@ -98,19 +106,26 @@ py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& o
   return out;
 }
 
-// The means by name, and all predictions or None.
-py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
+// The means by name, and by output all predictions or None; `predictions` says of which they are
+// wanted.
+py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
                    const std::optional<py::array>& weights,
                    const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
-                   std::optional<int> num_threads, bool predictions) {
-  Data d = data(inputs, target, weights, rows);
+                   std::optional<int> num_threads, const std::vector<bool>& predictions) {
+  Data d = data(inputs, targets, weights, rows);
+  const std::vector<Head>& heads = trainer.objective().heads;
   std::vector<double> means;
-  py::object out = py::none();
-  void* values = nullptr;
-  if (predictions) {
-    py::array array = empty(trainer.model->dtype(), {d.rows(), trainer.objective().outputs});
-    values = array.mutable_data();
-    out = std::move(array);
+  std::vector<void*> values;
+  py::list out;
+  for (std::size_t h = 0; h < heads.size(); ++h) {
+    values.push_back(nullptr);
+    if (h < predictions.size() && predictions[h]) {
+      py::array array = empty(trainer.model->dtype(), {d.rows(), heads[h].outputs});
+      values[h] = array.mutable_data();
+      out.append(std::move(array));
+    } else {
+      out.append(py::none());
+    }
   }
   {
     const py::gil_scoped_release release;
@@ -120,18 +135,30 @@ py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const
   return py::make_tuple(named(trainer, means), out);
 }
 
-void check(const Trainer& trainer, const std::vector<py::array>& inputs, const py::array& target,
+py::list heads(const Trainer& trainer) {
+  py::list out;
+  for (const Head& head : trainer.objective().heads) {
+    py::dict row;
+    row["name"] = head.name;
+    row["classes"] = head.classes();
+    row["multilabel"] = head.binary && head.outputs > 1;
+    out.append(row);
+  }
+  return out;
+}
+
+void check(const Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
            const std::optional<py::array>& weights,
            const std::optional<std::vector<std::int64_t>>& rows, std::optional<int> num_threads) {
-  Data d = data(inputs, target, weights, rows);
+  Data d = data(inputs, targets, weights, rows);
   const py::gil_scoped_release release;
   trainer.check(std::move(d), num_threads.value_or(0));
 }
 
 double compute_gradients(Trainer& trainer, const std::vector<py::array>& inputs,
-                         const py::array& target, const std::optional<py::array>& weights,
+                         const Targets& targets, const std::optional<py::array>& weights,
                          std::optional<int> num_threads) {
-  Data d = data(inputs, target, weights, std::nullopt);
+  Data d = data(inputs, targets, weights, std::nullopt);
   const py::gil_scoped_release release;
   return trainer.compute_gradients(std::move(d), num_threads.value_or(0));
 }
@@ -142,28 +169,24 @@ void bind_trainer(py::module_& m) {
   using namespace py::literals;
   const auto none = py::none();
   py::class_<Trainer>(m, "Trainer")
-      .def(py::init(&make), "model"_a, "optimizer"_a, "loss"_a, "metrics"_a, "seed"_a)
+      .def(py::init(&make), "model"_a, "optimizer"_a, "losses"_a, "metrics"_a, "loss_weights"_a,
+           "seed"_a)
       .def_property_readonly("names", [](const Trainer& self) { return self.objective().names(); })
-      .def_property_readonly("classes",
-                             [](const Trainer& self) { return self.objective().classes(); })
-      .def_property_readonly("multilabel",
-                             [](const Trainer& self) {
-                               return self.objective().binary && self.objective().outputs > 1;
-                             })
       .def_property_readonly("seed", [](const Trainer& self) { return self.state.seed; })
       .def_property_readonly("epoch", [](const Trainer& self) { return self.state.epoch; })
       .def_property_readonly("cursor", [](const Trainer& self) { return self.state.cursor; })
+      .def("heads", &heads)
       .def_property_readonly("fitting", &Trainer::fitting)
       .def_property_readonly("nbytes", &Trainer::bytes)
-      .def("begin_fit", &begin_fit, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a,
+      .def("begin_fit", &begin_fit, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
            "batch_size"_a, "epochs"_a, "shuffle"_a, "num_threads"_a, "check_input"_a,
            "block_rows"_a, "tile_elements"_a, "exact_threads"_a)
       .def("run_epoch", &run_epoch, "tick"_a = none, "on_batch"_a = none)
       .def("end_fit", &Trainer::end_fit)
-      .def("check", &check, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a, "num_threads"_a)
-      .def("evaluate", &evaluate, "inputs"_a, "target"_a, "sample_weight"_a, "rows"_a,
-           "batch_size"_a, "num_threads"_a, "predictions"_a = false)
-      .def("compute_gradients", &compute_gradients, "inputs"_a, "target"_a, "sample_weight"_a,
+      .def("check", &check, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a, "num_threads"_a)
+      .def("evaluate", &evaluate, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
+           "batch_size"_a, "num_threads"_a, "predictions"_a = std::vector<bool>())
+      .def("compute_gradients", &compute_gradients, "inputs"_a, "targets"_a, "sample_weight"_a,
            "num_threads"_a)
       .def("keep_best", &Trainer::keep_best, "value"_a, "epoch"_a)
       .def("restore_best", &Trainer::restore_best)

@@ -51,8 +51,7 @@ class Reader {
 std::unique_ptr<Trainer> make_trainer(const std::shared_ptr<Model>& model) {
   auto optimizer =
       std::make_shared<Optimizer>(parse_json("optimizer", R"({"class": "Adam", "use_ema": true})"));
-  return Trainer::create(model, optimizer, parse_json("loss", R"("cce")"),
-                         parse_json("metrics", "[]"), 7, {});
+  return Trainer::create(model, optimizer, {{parse_json("loss", R"("cce")")}}, 7);
 }
 
 }  // namespace
@@ -66,7 +65,7 @@ int main() {
   const auto trainer = make_trainer(model), watcher = make_trainer(model);
   Data data;
   data.inputs = {{x.data(), DType::float32, kRows, kColumns, 4 * kColumns, 4}};
-  data.target = {y.data(), DType::float32, kRows, 1, 4, 4};
+  data.targets = {{y.data(), DType::float32, kRows, 1, 4, 4}};
 
   const auto evaluate = [&](Trainer& t) { return t.evaluate(data, 256, 1, {}); };
   std::vector<float> out(kRows * 3);

@@ -76,7 +76,7 @@ struct Table {
       y[r] = x[r * kColumns] > 0.5f ? 0.0f : x[r * kColumns + 1] > 0 ? 1.0f : 2.0f;
     }
     data.inputs = {{x.data(), DType::float32, kRows, kColumns, 4 * kColumns, 4}};
-    data.target = {y.data(), DType::float32, kRows, 1, 4, 4};
+    data.targets = {{y.data(), DType::float32, kRows, 1, 4, 4}};
     for (Index r = 0; r < kRows; ++r)
       codes[r * 2] = static_cast<std::int32_t>(r % 9),
                 codes[r * 2 + 1] = static_cast<std::int32_t>(r * 7 % 3000);
@@ -87,8 +87,9 @@ struct Table {
 std::unique_ptr<Trainer> make_trainer(const std::shared_ptr<Model>& model,
                                       const char* optimizer_spec) {
   auto optimizer = std::make_shared<Optimizer>(parse_json("optimizer", optimizer_spec));
-  return Trainer::create(model, optimizer, parse_json("loss", R"("cce")"),
-                         parse_json("metrics", R"(["accuracy"])"), 7, {});
+  return Trainer::create(
+      model, optimizer,
+      {{parse_json("loss", R"("cce")"), parse_json("metrics", R"(["accuracy"])")}}, 7);
 }
 
 struct Outcome {
@@ -159,7 +160,7 @@ void check_evaluations_of_all_shapes() {
   const std::shared_ptr<Model> model = Model::create(parse_json("model", kModel));
   Data few = table.data, many = table.data;
   few.subset = {5, 3, 900};
-  few.weights = table.data.target;
+  few.weights = table.data.targets[0];
   for (Index r = 0; r < 6 * kRows; ++r) many.subset.push_back(r % kRows);  // worth threads
   const auto trainer = make_trainer(model, R"("adam")");
   for (const Data* data : {&table.data, &few, &many, &table.data, &few, &many})

@@ -12,23 +12,31 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Dataset", "as_array", "as_inputs", "class_weights", "split_rows"]
+__all__ = ["Dataset", "as_array", "as_inputs", "by_output", "class_weights", "split_rows"]
 
 AnyArray = NDArray[Any]
 
 
 class Dataset(NamedTuple):
-    """Arrays as the core takes them; `rows` picks some, None means all."""
+    """Arrays as the core takes them; `rows` picks some, None means all.
+
+    There is a target for each output of the model: None for one of which nothing is measured.
+    """
 
     inputs: list[AnyArray]
-    target: AnyArray
+    targets: list[AnyArray | None]
     weights: AnyArray | None = None
     rows: list[int] | None = None
 
     @property
+    def all_rows(self) -> int:
+        """Number of rows of the arrays."""
+        return next(len(target) for target in self.targets if target is not None)
+
+    @property
     def size(self) -> int:
         """Number of rows that count."""
-        return len(self.target) if self.rows is None else len(self.rows)
+        return self.all_rows if self.rows is None else len(self.rows)
 
 
 def as_array(what: str, data: Any) -> AnyArray:
@@ -105,26 +113,91 @@ def _rows(what: str, data: Any, port: Mapping[str, Any]) -> AnyArray:
     return array
 
 
-def as_target(data: Any) -> AnyArray:
+_REQUIRED = object()
+
+
+def by_output(
+    what: str, given: Any, names: Sequence[str], *, missing: Any = _REQUIRED
+) -> list[Any]:
+    """Return one thing for each output of a model, in order.
+
+    Parameters
+    ----------
+    what : str
+        What messages call them.
+    given : mapping by the outputs' names, or sequence in their order
+        The things.
+    names : sequence of str
+        The outputs' names.
+    missing
+        Stands for what a mapping leaves out. Default: nothing may be left out.
+    """
+    if isinstance(given, Mapping):
+        unknown = [key for key in given if key not in names]
+        lacking = [name for name in names if name not in given]
+        if unknown or (lacking and missing is _REQUIRED):
+            raise ValueError(
+                f"{what}: expected a dict with the outputs {list(names)}, got {list(given)}"
+            )
+        return [given.get(name, missing) for name in names]
+    if not isinstance(given, (list, tuple)) or len(given) != len(names):
+        got = f"{len(given)}" if isinstance(given, (list, tuple)) else type(given).__name__
+        raise ValueError(
+            f"{what}: the model has {len(names)} output{'s' if names[1:] else ''}; expected a dict "
+            f"by name or as many in this order: {list(names)}, got {got}"
+        )
+    return list(given)
+
+
+def as_target(data: Any, what: str = "y") -> AnyArray:
     """Return targets as a 1-D or 2-D array of numbers."""
     if isinstance(data, np.ndarray) and data.dtype.kind in "OUST":
         raise TypeError(
-            "y: the labels are text; give whole numbers 0 … N-1 "
+            f"{what}: the labels are text; give whole numbers 0 … N-1 "
             "(numpy.unique(y, return_inverse=True)[1]), or use lamina.sklearn, which takes text"
         )
     array = np.asarray(data) if isinstance(data, (list, tuple)) else data
     if isinstance(array, np.ndarray) and array.dtype.kind in "OUST":
-        return as_target(array)
-    array = as_array("y", array)
+        return as_target(array, what)
+    array = as_array(what, array)
     return array.reshape(len(array), -1) if array.ndim > 2 else array
 
 
+def as_targets(data: Any, outputs: Mapping[str, bool]) -> list[AnyArray | None]:
+    """Return the targets of each output.
+
+    Parameters
+    ----------
+    data : array_like; for several outputs a dict by name or a sequence
+        None where nothing is measured.
+    outputs : mapping of str to bool
+        By name whether something is measured, so that there must be a target.
+    """
+    names = list(outputs)
+    if len(names) == 1:
+        given = by_output("y", data, names) if isinstance(data, Mapping) else [data]
+        return [as_target(given[0])]
+    targets: list[AnyArray | None] = []
+    for name, one in zip(names, by_output("y", data, names, missing=None), strict=True):
+        if one is None and outputs[name]:
+            raise ValueError(f"y: there is no target for the output {name!r}; expected {names}")
+        used = one is not None and outputs[name]
+        targets.append(as_target(one, f"y[{name!r}]") if used else None)
+    return targets
+
+
 def dataset(
-    x: Any, y: Any, ports: Sequence[Mapping[str, Any]], sample_weight: ArrayLike | None = None
+    x: Any,
+    y: Any,
+    ports: Sequence[Mapping[str, Any]],
+    outputs: Mapping[str, bool],
+    sample_weight: ArrayLike | None = None,
 ) -> Dataset:
-    """Return X, y and weights as the core takes them."""
+    """Return X, y and weights as the core takes them; `outputs` as for :func:`as_targets`."""
+    if isinstance(sample_weight, Mapping):
+        raise TypeError("sample_weight: expected one array (n,), which counts for all outputs")
     weights = None if sample_weight is None else as_array("sample_weight", sample_weight)
-    return Dataset(as_inputs(x, ports), as_target(y), weights)
+    return Dataset(as_inputs(x, ports), as_targets(y, outputs), weights)
 
 
 def class_weights(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.metrics import canonical_key
+from lamina.metrics._base import find_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,8 @@ class History:
         Numbers of the epochs, from 0, going on over all fits of a Trainer.
     history : dict of list of float
         The values by key: ``"loss"``, metrics by their full names (with arguments, if there are
-        any: ``"f1_macro"``), ``val_`` before those of the validation data.
+        any: ``"f1_macro"``), ``val_`` before those of the validation data. Of several outputs also
+        the loss and metrics of each, with its name before them: ``"val_price_loss"``.
     stop_reason : str or None
         Why the training ended.
     seed : int or None
@@ -102,14 +103,14 @@ class History:
 
     def __getitem__(self, key: str) -> NDArray[np.float64]:
         """Return the values of all epochs; aliases such as "val_mse" are understood."""
-        for name in (key, canonical_key(key)):
-            if name in self.history:
-                return np.array(self.history[name], dtype=np.float64)
+        name = find_key(key, self.history)
+        if name is not None:
+            return np.array(self.history[name], dtype=np.float64)
         raise KeyError(f"{key!r} is not in this history, which has {', '.join(self.history)}")
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there are values of this name."""
-        return isinstance(key, str) and (key in self.history or canonical_key(key) in self.history)
+        return isinstance(key, str) and find_key(key, self.history) is not None
 
     def __iter__(self) -> Iterator[str]:
         """Go through the keys."""

@@ -151,7 +151,10 @@ class Model:
 
     @property
     def output_names(self) -> list[str]:
-        """Names of the layers that make the outputs, in the order of ``predict``'s list."""
+        """Names of the layers that make the outputs, in the order of ``predict``'s list.
+
+        If a layer (a nested model) makes several, the others' names end in ``_1``, ``_2``, ….
+        """
         return [str(one["name"]) for one in self._core.outputs()]
 
     @property

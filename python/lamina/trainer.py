@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lamina._config import Configurable, spec_json
+from lamina._config import spec_json
 from lamina._isa import core
 from lamina.callbacks import Callback
 from lamina.data import Dataset, class_weights, dataset, split_rows
+from lamina.heads import Heads, Measured
 from lamina.history import History
 from lamina.losses import Loss
 from lamina.metrics import Metric
-from lamina.metrics._measures import Measures
 from lamina.model import Model, _flat
 from lamina.optimizers import Optimizer
 from lamina.progress import Progress
@@ -32,9 +32,11 @@ class Trainer:
     ----------
     model : Model
         Its parameters are changed in place.
-    loss : str, Loss or callable
+    loss : str, Loss or callable; for several outputs a dict by name or a sequence
         By name, as an object, or a function ``(y_true, y_pred) -> (values, gradient)`` with the
-        loss of each row (n,) and its gradient (n, outputs).
+        loss of each row (n,) and its gradient (n, outputs). Of a model with several outputs
+        (``model.output_names``) each has its own; one alone is that of every output. An output
+        without a loss (None, or left out of the dict) is not trained for.
     optimizer : str or Optimizer, default "adam"
         An object belongs to this trainer from now on.
     metrics : sequence of str, Metric or callable, default ()
@@ -42,7 +44,10 @@ class Trainer:
         ``lm.metrics.TopKAccuracy(k=3)``, or functions ``(y_true, y_pred) -> float``. A function
         gets the predictions of all rows at once, as ``model.predict`` gives them (of a loss from
         logits the probabilities), with targets of the same shape, or class numbers (n,); and the
-        weights, if it has an argument ``sample_weight``. Its key is its name.
+        weights, if it has an argument ``sample_weight``. Its key is its name. For several outputs
+        a dict by name or a sequence in their order, each with one metric or several.
+    loss_weights : mapping of str to float, or sequence of float, optional
+        What each output's loss counts in the total, at least 0. Default: 1.
     set_metrics_on_training : bool, default False
         Metrics that are no mean over rows (F1, ROC AUC, R², functions: see lm.metrics) are
         computed on validation data and in :meth:`evaluate`. True: on the training data, too. It
@@ -64,7 +69,15 @@ class Trainer:
     Raises
     ------
     ValueError
-        If the loss does not go with the model's output, or another trainer has the optimizer.
+        If the loss does not go with the model's output, there is no such output, or another trainer
+        has the optimizer.
+
+    Notes
+    -----
+    Several outputs are trained as in Keras 3: the loss is the weighted sum of the outputs' losses,
+    each a mean over rows by itself. Logs have ``loss`` (the sum), then the losses and metrics with
+    the name of their output before them: ``price_loss``, ``sold_loss``, ``sold_accuracy``. Of a
+    single output the keys are ``loss`` and ``accuracy``.
 
     Examples
     --------
@@ -76,6 +89,20 @@ class Trainer:
     >>> history = trainer.fit(x, x**2, epochs=200, batch_size=16, verbose=0)
     >>> bool(history["loss"][-1] < 1e-3)
     True
+
+    Two outputs, each with its own loss:
+
+    >>> start = lm.Input(1)
+    >>> hidden = lm.Dense(8, activation="tanh")(start)
+    >>> square = lm.Dense(1, name="square")(hidden)
+    >>> sign = lm.Dense(1, activation="sigmoid", name="sign")(hidden)
+    >>> model = lm.Model(inputs=start, outputs=[square, sign], seed=0)
+    >>> trainer = lm.Trainer(
+    ...     model, loss={"square": "mse", "sign": "bce"}, loss_weights={"square": 4.0}
+    ... )
+    >>> history = trainer.fit(x, {"square": x**2, "sign": x > 0}, epochs=2, verbose=0)
+    >>> history.keys()
+    ['loss', 'square_loss', 'sign_loss']
     """
 
     # Block rows, tile size, exactly so many threads: never changes bits, tests force odd values.
@@ -85,9 +112,10 @@ class Trainer:
         self,
         model: Model,
         *,
-        loss: str | Loss | Callable[..., Any],
+        loss: str | Loss | Callable[..., Any] | Mapping[str, Any] | Sequence[Any],
         optimizer: str | Optimizer = "adam",
-        metrics: str | Metric | Callable[..., float] | Sequence[Any] = (),
+        metrics: str | Metric | Callable[..., float] | Mapping[str, Any] | Sequence[Any] = (),
+        loss_weights: Mapping[str, float] | Sequence[float] | None = None,
         set_metrics_on_training: bool = False,
         seed: int | None = None,
         num_threads: int | None = None,
@@ -100,16 +128,14 @@ class Trainer:
         handle = (
             core.Optimizer(spec_json(optimizer)) if isinstance(optimizer, str) else optimizer.handle
         )
-        if not isinstance(loss, (str, Configurable)) and not callable(loss):
-            raise TypeError(f"Trainer: loss must be a name, a Loss or a function, got {loss!r}")
-        given = loss if callable(loss) and not isinstance(loss, Configurable) else spec_json(loss)
-        self._measures = Measures(metrics)
+        self.loss_weights = loss_weights
+        names = [output["name"] for output in model._core.outputs()]
+        self._heads = Heads(names, loss, loss_weights, metrics)
         self.set_metrics_on_training = set_metrics_on_training
         self._core = core.Trainer(
             model._core,
             handle,
-            given,
-            self._measures.for_core,
+            *self._heads.for_core,
             model.seed if seed is None else int(seed),
         )
         if isinstance(optimizer, Optimizer):
@@ -125,8 +151,8 @@ class Trainer:
 
     @property
     def metrics(self) -> list[Metric]:
-        """The metrics as objects, in the order given."""
-        return list(self._measures.metrics)
+        """The metrics as objects, in the order given; of several outputs one after another."""
+        return self._heads.metrics
 
     @property
     def seed(self) -> int:
@@ -166,7 +192,7 @@ class Trainer:
         X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
             Read where it lies, never copied: any numeric dtype, layout and byte order, memmaps
             larger than memory.
-        y : array_like, shape (n,) or (n, outputs)
+        y : array_like, shape (n,) or (n, outputs); for several outputs a dict by name or a tuple
             Numbers, or class numbers 0 … N-1 for losses over classes.
         epochs : int, default 20
             How many further passes over the data, at least 1.
@@ -176,13 +202,14 @@ class Trainer:
             Measured after each epoch, without training on it.
         validation_split : float, default 0.0
             Without `validation_data`: share of the rows held out, drawn by seed once a trainer,
-            the same share of each class; with ``shuffle=False`` the last rows.
+            the same share of each class (of the first output that has classes); with
+            ``shuffle=False`` the last rows.
         shuffle : bool, default True
             Another order each epoch, from the seed.
         sample_weight : array_like, shape (n,), optional
-            Weight of each row, at least 0.
+            Weight of each row, at least 0; it counts for all outputs.
         class_weight : mapping of int to float, optional
-            Multiplies the weight of the rows of each class.
+            Multiplies the weight of the rows of each class. Not with several outputs.
         callbacks : sequence of Callback, optional
             Called in order.
         verbose : {0, 1, 2, "auto"}, default "auto"
@@ -214,7 +241,7 @@ class Trainer:
             raise ValueError(f"fit: epochs must be at least 1, got {epochs}")
         data = self._dataset(X, y, sample_weight)
         if class_weight is not None:
-            data = data._replace(weights=class_weights(data.target, class_weight, data.weights))
+            data = self._with_class_weights(data, class_weight)
         held_out = self._validation(data, validation_data)
         if held_out is None and validation_split:
             data, held_out = self._hold_out(data, validation_split, shuffle)
@@ -358,8 +385,9 @@ class Trainer:
         Returns
         -------
         dict of str to float
-            ``{"loss": …, "accuracy": …}``; the loss without L1 and L2. A metric that does not
-            exist for the data (ROC AUC where all rows are of one class) is NaN.
+            ``{"loss": …, "accuracy": …}``, with the keys of the logs; the loss without L1 and L2. A
+            metric that does not exist for the data (ROC AUC where all rows are of one class) is
+            NaN.
         """
         return self._measure(self._dataset(X, y, sample_weight), batch_size)
 
@@ -368,8 +396,8 @@ class Trainer:
 
         A loop of this and ``trainer.optimizer.step(model)`` gives fit's bits.
         """
-        inputs, target, weights, _ = self._dataset(X, y, sample_weight)
-        return float(self._core.compute_gradients(inputs, target, weights, self.num_threads))
+        inputs, targets, weights, _ = self._dataset(X, y, sample_weight)
+        return float(self._core.compute_gradients(inputs, targets, weights, self.num_threads))
 
     def reset(self) -> None:
         """Begin anew: optimizer state, epoch numbers, history and best weights are forgotten.
@@ -392,37 +420,52 @@ class Trainer:
 
     def _measure(self, data: Dataset, batch_size: int = 256) -> dict[str, float]:
         """Return loss and all metrics in one pass over the data."""
-        sets = self._measures.any_sets
+        sets = self._heads.sets
         means, predictions = self._core.evaluate(*data, batch_size, self.num_threads, sets)
-        if not sets:
+        if not any(sets):
             return dict(means)
-        target, weights = self._targets(data, predictions.shape[1])
-        return self._measures.all_values(means, target, predictions, weights, self._core.multilabel)
+        return self._heads.all_values(means, *self._measured(data, predictions))
 
     def _check_sets(self, data: Dataset | None) -> None:
         """Refuse data that a set metric cannot take, before anything is trained on."""
-        if data is None or not self._measures.any_sets:
+        if data is None or not self._heads.any_sets:
             return
         rows = range(data.size) if data.rows is None else data.rows
         few = data._replace(weights=None, rows=list(rows[:256]))
-        some = self._core.evaluate(*few, 256, self.num_threads, True)[1]
-        target, weights = self._targets(data, some.shape[1])
-        self._measures.check(target, some, weights, self._core.multilabel)
+        some = self._core.evaluate(*few, 256, self.num_threads, self._heads.sets)[1]
+        self._heads.check(*self._measured(data, some))
 
-    def _targets(self, data: Dataset, outputs: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """Return targets and weights of the rows that count: (n, outputs), or class numbers."""
+    def _measured(
+        self, data: Dataset, predictions: Sequence[NDArray[Any] | None]
+    ) -> tuple[list[Measured | None], NDArray[Any] | None]:
+        """Return what set metrics need, by output, and the weights, of the rows that count."""
         rows = slice(None) if data.rows is None else np.asarray(data.rows)
-        target = data.target[rows]
         weights = None if data.weights is None else data.weights[rows].reshape(-1)
-        if target.size == len(target):
-            return target.reshape(-1, 1) if outputs == 1 else target.reshape(-1), weights
-        return target, weights
+        measured: list[Measured | None] = []
+        for head, target, p in zip(self._core.heads(), data.targets, predictions, strict=True):
+            if p is None or target is None:
+                measured.append(None)
+                continue
+            y = target[rows]
+            if y.size == len(y):  # (n, 1), or class numbers (n,)
+                y = y.reshape(-1, 1) if p.shape[1] == 1 else y.reshape(-1)
+            measured.append(Measured(y, p, head["multilabel"]))
+        return measured, weights
+
+    def _with_class_weights(self, data: Dataset, given: Mapping[int, float]) -> Dataset:
+        target = data.targets[0]
+        if self._heads.several or target is None:
+            raise ValueError(
+                f"class_weight: the model has several outputs, {self._heads.names}, which share "
+                "the rows' weights; give those as sample_weight"
+            )
+        return data._replace(weights=class_weights(target, given, data.weights))
 
     def _sets_on_training(self) -> bool:
-        return self.set_metrics_on_training and self._measures.any_sets
+        return self.set_metrics_on_training and self._heads.any_sets
 
     def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
-        return dataset(X, y, self.model._core.ports(), sample_weight)
+        return dataset(X, y, self.model._core.ports(), self._heads.measured, sample_weight)
 
     def _validation(self, data: Dataset, given: tuple[Any, ...] | None) -> Dataset | None:
         if given is None:
@@ -435,19 +478,25 @@ class Trainer:
 
     def _hold_out(self, data: Dataset, share: float, shuffle: bool) -> tuple[Dataset, Dataset]:
         """Split once a trainer; a later fit on as many rows gets the same rows."""
-        key = (len(data.target), share, shuffle)
+        key = (data.all_rows, share, shuffle)
         if self._split is None or self._split[0] != key:
-            classes = bool(self._core.classes)
-            rows = split_rows(data.target, share, self.seed, stratify=classes, shuffle=shuffle)
+            given = [
+                (target, head["classes"])
+                for target, head in zip(data.targets, self._core.heads(), strict=True)
+                if target is not None
+            ]
+            classes = [target for target, of_classes in given if of_classes]
+            target = (classes or [target for target, _ in given])[0]
+            rows = split_rows(target, share, self.seed, stratify=bool(classes), shuffle=shuffle)
             self._split = (key, rows)
         train, held_out = self._split[1]
         return data._replace(rows=train), data._replace(rows=held_out)
 
     def _keys(self, validated: bool) -> list[str]:
         """Return the keys that the logs of this fit will have."""
-        names = ["loss", *self._measures.keys(sets=self._sets_on_training())]
+        names = self._heads.keys(sets=self._sets_on_training())
         keys = [*names, *(["penalty"] if self._penalized() else [])]
-        measured = ["loss", *self._measures.keys(sets=True)] if validated else []
+        measured = self._heads.keys(sets=True) if validated else []
         return keys + [f"val_{name}" for name in measured]
 
     def _penalized(self) -> bool:
@@ -469,7 +518,10 @@ class Trainer:
 
     def __repr__(self) -> str:
         """Return the call that makes such a trainer."""
-        return f"lm.Trainer({self.model!r}, loss={self.loss!r}, optimizer={self.optimizer!r})"
+        weights = "" if self.loss_weights is None else f", loss_weights={self.loss_weights!r}"
+        return (
+            f"lm.Trainer({self.model!r}, loss={self.loss!r}{weights}, optimizer={self.optimizer!r})"
+        )
 
 
 def _check_hooks(hooks: Sequence[Callback]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from lamina._isa import core, level
 
 __all__ = ["__version__", "show_versions"]
 
-__version__ = metadata.version("lamina")
+__version__ = core.info()["version"]
 
 
 def show_versions() -> None:

@@ -1,5 +1,7 @@
 #include "lamina/nn/network.hpp"
 
+#include <algorithm>
+
 namespace lamina {
 namespace {
 
@@ -27,6 +29,14 @@ const Value& find(const std::vector<Values>& made, const Source& source, const L
   require(source[1] < outputs.size(), layers[source[0]]->name, ": it has ", outputs.size(),
           " outputs, there is no number ", source[1]);
   return outputs[source[1]];
+}
+
+// The name of one more output: a layer may make several.
+std::string new_name(const std::string& name, const std::vector<std::string>& taken) {
+  std::string out = name;
+  for (int i = 1; std::find(taken.begin(), taken.end(), out) != taken.end(); ++i)
+    out = concat(name, "_", i);
+  return out;
 }
 
 }  // namespace
@@ -82,7 +92,7 @@ Values build_network(const Network& network, Builder& builder, std::vector<std::
   Values outputs;
   for (const Source& source : sources) {
     outputs.push_back(find(made, source, layers));
-    if (names) names->push_back(layers[source[0]]->name);
+    if (names) names->push_back(new_name(layers[source[0]]->name, *names));
   }
   return outputs;
 }

@@ -119,33 +119,82 @@ bool is_label(double y, Index classes) {
   return (y >= 0) & (y < static_cast<double>(classes)) & (y == std::floor(y));
 }
 
-void check_labels(const Data& data, Index classes) {
-  for_blocks(data.target, [&](Index first, Index rows, const double* y) {
+// A target, and what messages call it.
+struct Checked {
+  const Head& head;
+  const ArrayView& y;
+  std::string name;
+};
+
+void check_labels(const Checked& c) {
+  const Index classes = c.head.outputs;
+  for_blocks(c.y, [&](Index first, Index rows, const double* y) {
     bool good = true;  // of all at first: a register at a time
     for (Index r = 0; r < rows; ++r) good &= is_label(y[r], classes);
     for (Index r = 0; r < rows && !good; ++r)
-      require(is_label(y[r], classes), "y: label ", y[r], " in row ", first + r,
+      require(is_label(y[r], classes), c.name, ": label ", y[r], " in row ", first + r,
               " is not a whole number in 0 ... ", classes - 1, " (the model has ", classes,
               " outputs)");
   });
 }
 
-void check_numbers(const Objective& o, const ArrayView& y) {
-  if (o.custom || (o.traits.low == -kInfinity && o.traits.high == kInfinity)) return;
-  for_each_row(y, [&](Index r, const double* row) {
-    check_targets("y", o.loss, o.traits, r, y.columns, row);
+void check_numbers(const Checked& c) {
+  const Head& h = c.head;
+  for (const Measure& metric : h.metrics)
+    if (metric_traits(metric.choice.index).needs_probabilities)
+      for_each_row(c.y, [&](Index r, const double* row) {
+        for (Index j = 0; j < c.y.columns; ++j)
+          require(row[j] >= 0 && row[j] <= 1, c.name, ": ", metric.key,
+                  " expects targets between 0 and 1, got ", row[j], " in row ", r);
+      });
+  if (h.custom || (h.traits.low == -kInfinity && h.traits.high == kInfinity)) return;
+  for_each_row(c.y, [&](Index r, const double* row) {
+    check_targets(c.name.c_str(), h.loss, h.traits, r, c.y.columns, row);
   });
 }
 
-void check_distributions(const ArrayView& y) {
-  for_each_row(y, [&](Index r, const double* row) {
+void check_distributions(const Checked& c) {
+  for_each_row(c.y, [&](Index r, const double* row) {
     double sum = 0;
     bool valid = true;
-    for (Index j = 0; j < y.columns; ++j) sum += row[j], valid = valid && row[j] >= 0;
-    require(valid && std::abs(sum - 1) < 1e-3, "y: row ", r,
+    for (Index j = 0; j < c.y.columns; ++j) sum += row[j], valid = valid && row[j] >= 0;
+    require(valid && std::abs(sum - 1) < 1e-3, c.name, ": row ", r,
             " is not a distribution over the classes (it sums to ", sum,
             "); give class numbers (n,) or rows that sum to 1");
   });
+}
+
+// Returns whether the target is one column of class numbers.
+bool check_shape(const Checked& c, Index n) {
+  require(c.y.rows == n, "X has ", n, " rows, ", c.name, " has ", c.y.rows);
+  const bool labels = c.head.takes_labels() && c.y.columns == 1;
+  require(labels || c.y.columns == c.head.targets, c.name, ": expected shape ",
+          shape_text({n, c.head.targets}), ", got ", shape_text({c.y.rows, c.y.columns}));
+  return labels;
+}
+
+void check_values(const Checked& c, bool labels, DataType dtype, int threads) {
+  refuse_bad_rows(c.name, dtype, c.y, threads);
+  if (labels)
+    check_labels(c);
+  else if (c.head.traits.targets == Targets::numbers)
+    check_numbers(c);
+  else
+    check_distributions(c);
+}
+
+void check_weights(const Data& data, Index n) {
+  if (data.weights.empty()) return;
+  require(data.weights.rows == n && data.weights.columns == 1, "sample_weight: expected shape ",
+          shape_text({n}), ", got ", shape_text({data.weights.rows, data.weights.columns}));
+  double sum = 0;
+  for (Index r = 0; r < n; ++r) {
+    const double w = read_element(data.weights, r, 0);
+    require(std::isfinite(w) && w >= 0,
+            "sample_weight: expected finite numbers of at least 0, got ", w, " in row ", r);
+  }
+  for (Index i = 0; i < data.rows(); ++i) sum += data.weight(data.source(i));
+  require(sum > 0, "sample_weight: all weights are 0");
 }
 
 }  // namespace
@@ -157,38 +206,21 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
   model.check_codes(data.inputs);  // of a memmap, too: codes are small
   for (const std::int64_t row : data.subset)
     require(row >= 0 && row < n, "row ", row, " is not in 0 ... ", n - 1);
-  const ArrayView& y = data.target;
-  require(y.rows == n, "X has ", n, " rows, y has ", y.rows);
-  data.labels = o.traits.targets == Targets::labels && y.columns == 1;
-  require(data.labels || y.columns == o.targets, "y: expected shape ", shape_text({n, o.targets}),
-          ", got ", shape_text({y.rows, y.columns}));
-  if (!data.weights.empty()) {
-    require(data.weights.rows == n && data.weights.columns == 1, "sample_weight: expected shape ",
-            shape_text({n}), ", got ", shape_text({data.weights.rows, data.weights.columns}));
-    double sum = 0;
-    for (Index r = 0; r < n; ++r) {
-      const double w = read_element(data.weights, r, 0);
-      require(std::isfinite(w) && w >= 0,
-              "sample_weight: expected finite numbers of at least 0, got ", w, " in row ", r);
-    }
-    for (Index i = 0; i < data.rows(); ++i) sum += data.weight(data.source(i));
-    require(sum > 0, "sample_weight: all weights are 0");
+  require(data.targets.size() == o.heads.size(), "expected ", o.heads.size(),
+          " targets, one an output, got ", data.targets.size());
+  std::vector<Checked> targets;
+  data.labels.assign(o.heads.size(), false);
+  for (std::size_t h = 0; h < o.heads.size(); ++h) {
+    if (!o.heads[h].measured() && data.targets[h].empty()) continue;
+    const Head& head = o.heads[h];
+    targets.push_back({head, data.targets[h], o.several() ? concat("y['", head.name, "']") : "y"});
+    data.labels[h] = check_shape(targets.back(), n);
   }
-  refuse_bad_rows("y", model.dtype(), y, threads);
-  if (data.labels)
-    check_labels(data, o.outputs);
-  else if (o.traits.targets == Targets::numbers)
-    check_numbers(o, y);
-  else
-    check_distributions(y);
-  if (o.traits.targets == Targets::numbers)
-    for (const Measure& metric : o.metrics)
-      if (metric_traits(metric.choice.index).needs_probabilities)
-        for_each_row(y, [&](Index r, const double* row) {
-          for (Index j = 0; j < y.columns; ++j)
-            require(row[j] >= 0 && row[j] <= 1, "y: ", metric.key,
-                    " expects targets between 0 and 1, got ", row[j], " in row ", r);
-        });
+  check_weights(data, n);
+  for (const Checked& c : targets) {
+    const auto h = static_cast<std::size_t>(&c.head - o.heads.data());
+    check_values(c, data.labels[h], model.dtype(), threads);
+  }
   if (!check_inputs) return;
   for (std::size_t p = 0; p < data.inputs.size(); ++p) {
     const Port& port = model.graph().ports[p];

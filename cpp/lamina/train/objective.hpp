@@ -1,5 +1,6 @@
-// Objective: what a trainer measures. The loss with its fused output activation, the metrics, and
-// the targets they accept. ObjectiveRunner computes them for row blocks.
+// Objective: what a trainer measures. For each output of the model the loss with its fused output
+// activation, the metrics, and the targets they accept. ObjectiveRunner computes those of one
+// output for row blocks.
 #pragma once
 
 #include <functional>
@@ -21,33 +22,60 @@ struct Measure {
   std::string key;
 };
 
-struct Objective {
+// What is measured of one output of a model, and what it is trained for.
+struct Head {
+  std::string name;     // of the output
+  double weight = 1;    // of its loss in the total
+  bool trained = true;  // there is a loss; without one the gradient is 0
   Choice loss;
   LossTraits traits;    // of `loss`
   CustomLoss custom;    // used instead of `loss` if set
   bool fused = false;   // the loss reads the output activation's input
   bool logits = false;  // what metrics are given are logits: fused, or the model's own outputs
+  Choice activation;    // makes predictions of logits
   std::vector<Measure> metrics;
   bool binary = false;         // accuracy by threshold
   bool probabilities = false;  // predictions, as outputs() gives them, are from 0 to 1
   Index outputs = 0;
   Index targets = 0;  // a row has so many numbers, unless it has a label
 
-  std::vector<std::string> names() const;  // "loss", then the metrics
-  std::string loss_name() const;           // "custom" for one outside the core
-  bool classes() const;                    // targets are class numbers (or one yes-or-no column)
+  bool measured() const { return trained || !metrics.empty(); }
+  bool classes() const;       // targets are class numbers (or one yes-or-no column)
+  bool takes_labels() const;  // a single column of targets is class numbers
+  std::size_t values() const { return 1 + metrics.size(); }
 };
 
-// Reads loss and metrics for a model; refuses combinations that cannot be meant. A metric's
-// description may say its key; it is the metric's name otherwise.
-Objective read_objective(const Model& model, const Json& loss, const Json& metrics);
+// A head for each output of a model, in order. The loss is the sum of theirs, weighted.
+struct Objective {
+  std::vector<Head> heads;
 
-// A data set: inputs, target, weights (one column, or empty).
+  bool several() const { return heads.size() > 1; }
+  bool custom() const;              // a loss is outside the core
+  std::vector<bool> fused() const;  // by head
+  // "loss", then the metrics. Of several heads: "loss", the losses of those trained, the metrics,
+  // each with the name of its output before it.
+  std::vector<std::string> names() const;
+  std::string loss_name(const Head& head) const;  // in names()
+};
+
+// What a head is read from: descriptions; no loss and no custom one: it is not trained.
+struct HeadSpec {
+  Json loss, metrics = Json::array();
+  CustomLoss custom = {};
+  double weight = 1;
+};
+
+// Reads loss and metrics for each output of a model; refuses combinations that cannot be meant. A
+// metric's description may say its key; it is the metric's name otherwise.
+Objective read_objective(const Model& model, const std::vector<HeadSpec>& specs);
+
+// A data set: inputs, targets by head (a head that is not measured needs none), weights (one
+// column, or empty).
 struct Data {
-  std::vector<ArrayView> inputs;
-  ArrayView target, weights;
+  std::vector<ArrayView> inputs, targets;
+  ArrayView weights;
   std::vector<std::int64_t> subset;  // the rows that count, if not all
-  bool labels = false;               // the target is one column of class numbers; set by check_data
+  std::vector<bool> labels;          // by head: one column of class numbers; set by check_data
   Index rows() const {
     if (!subset.empty()) return static_cast<Index>(subset.size());
     return inputs.empty() ? 0 : inputs[0].rows;
@@ -61,36 +89,45 @@ struct Data {
 void check_data(const Model& model, const Objective& objective, Data& data, bool check_inputs,
                 int threads);
 
-// Sums over rows of weight * value for the loss and each metric, and of the weights.
+// Sums over rows of weight * value for the loss and each metric, head by head, and of the weights.
 struct Sums {
   std::vector<double> values;
   double weight = 0;
   double activity = 0;  // of weight * penalties on activities
   void add(const Sums& other);
-  // The averages, with each metric's last step (rmse: the root).
+  // The averages by Objective::names(), with each metric's last step (rmse: the root).
   std::vector<double> means(const Objective& objective) const;
 };
+
+// The sum of [0, n) of `values`, times `weights` if those are not null, in chunks of kRowStep,
+// chunks in order.
+double sum_of_rows(Index n, const double* values, const double* weights);
 
 template <class T>
 class ObjectiveRunner {
  public:
-  // capacity: rows whose results are kept; block: most rows a call.
-  ObjectiveRunner(const Model& model, const Objective& objective, Index capacity, Index block,
+  // Of head number `place`. capacity: rows whose results are kept; block: most rows a call.
+  ObjectiveRunner(const Objective& objective, std::size_t place, Index capacity, Index block,
                   int threads);
 
-  // Row losses and metrics of rows; gradient (may be null) receives dl/dp * scale[row].
+  // Where a gradient goes: dl/dp * scale[row].
+  struct Gradient {
+    T* data = nullptr;  // of the first of the rows; null: nobody wants it
+    const double* scale = nullptr;
+  };
+  // Row losses and metrics of rows. Not for a loss outside the core.
   void run(int thread, Range rows, const Batch& batch, const Data& data, const T* prediction,
-           const double* scale, T* gradient);
-  // The same with a loss outside the core, for all rows of the batch at once.
-  void run_custom(const Batch& batch, const Data& data, const T* prediction, const double* scale,
-                  T* gradient);
+           const Gradient& gradient);
+  // The same for all rows of the batch at once, with any loss.
+  void run_batch(const Batch& batch, const Data& data, const T* prediction,
+                 const Gradient& gradient);
 
   // Rows of predictions as the model gives them: with the output activation that the loss has fused
   // or expects.
   void outputs(Index rows, const T* prediction, T* out) const;
 
-  // Adds rows [0, n) in chunks of kRowStep, chunks in order.
-  void reduce(Index n, const double* weights, Sums& out) const;
+  // The sums over rows [0, n) of the loss and each metric, into values[0 ...].
+  void reduce(Index n, const double* weights, double* values) const;
 
  private:
   struct Space {
@@ -99,14 +136,27 @@ class ObjectiveRunner {
     Buffer<std::int32_t> labels;
   };
   Target<T> gather(Space& space, Range rows, const Batch& batch, const Data& data);
-  void measure_all(const Batch& batch, const T* prediction, Target<T> target);
+  void run_loss(Space& space, Range rows, const T* prediction, Target<T> target,
+                const Gradient& gradient);
+  void run_custom(const Batch& batch, const T* prediction, Target<T> target,
+                  const Gradient& gradient);
   void measure(Space& space, Range rows, const T* prediction, Target<T> target);
 
-  const Objective& objective_;
+  const Head& head_;
+  const std::size_t place_;
   Index outputs_, targets_, capacity_, block_;
-  Choice output_activation_;
   std::vector<Space> spaces_;
   Buffer<double> results_;  // (1 + metrics, capacity)
 };
+
+// A runner for each head.
+template <class T>
+std::vector<ObjectiveRunner<T>> runners(const Objective& objective, Index capacity, Index block,
+                                        int threads);
+
+// Their sums over rows [0, n).
+template <class T>
+void reduce(const std::vector<ObjectiveRunner<T>>& runners, const Objective& objective, Index n,
+            const double* weights, Sums& out);
 
 }  // namespace lamina

@@ -1,7 +1,6 @@
 #include "lamina/train/optimizer.hpp"
 
 #include <algorithm>
-#include <optional>
 
 namespace lamina {
 namespace {
@@ -125,24 +124,23 @@ void accumulate(const Optimizer& optimizer, Slots<T>& slots, const ParameterTabl
 
 template <class T>
 void Optimizer::step_all(const ParameterTable& table, T* weights, const T* gradients) {
-  std::optional<Update<T>> update;  // first of all: a schedule's function may fail
-  if (step_is_due()) update.emplace(*this, table, weights, gradients);
-  if (settings.accumulates())
-    for (const Tensor& t : table.tensors)
-      if (t.trainable)
-        accumulate(*this, slots<T>(), table, t, t.offset, t.size, gradients + t.offset);
-  if (!update) {
-    ++collected;
-    return;
-  }
-  if (settings.needs_norms()) update->measure_norms();
-  bool good = true;
-  for (const Tensor& t : table.tensors)
-    if (t.trainable) good &= update->apply(t, t.offset, t.size, update->stored(t, t.offset));
-  if (good) update->constrain(0, 1);  // which would make numbers of NaNs
-  ++iterations;
-  collected = 0;
-  follow(table, weights);
+  const bool due = step_is_due();
+  step_by(
+      table, weights, gradients,
+      [&] {
+        if (!settings.accumulates()) return;
+        for (const Tensor& t : table.tensors)
+          if (t.trainable)
+            accumulate(*this, slots<T>(), table, t, t.offset, t.size, gradients + t.offset);
+      },
+      [&](Update<T>& update) {
+        bool good = true;
+        for (const Tensor& t : table.tensors)
+          if (t.trainable) good &= update.apply(t, t.offset, t.size, update.stored(t, t.offset));
+        return good;
+      },
+      [](Update<T>& update) { update.constrain(0, 1); });
+  if (due) follow(table, weights);
 }
 
 template <class T>
@@ -191,16 +189,17 @@ void Optimizer::step(Model& model) {
 template <class T>
 Update<T>::Update(Optimizer& optimizer, const ParameterTable& table, T* parameters,
                   const T* gradients)
-    : settings_(optimizer.follow_schedules()),
+    : settings_(optimizer.settings),
+      of_step_(optimizer.follow_schedules()),
       table_(table),
       parameters_(parameters),
       gradients_(gradients),
       slots_(optimizer.slots<T>()),
-      rate_(optimizer.rate_scale * settings_.method.parameters[0]),
+      rate_(optimizer.rate_scale * of_step_.parameters[0]),
       scalars_(optimizer.scalars),
       clip_(optimizer.clip) {
   const auto& kernels = optimizer_kernels<T>(settings_.method.index);
-  const double* parameters_of = settings_.method.parameters.data();
+  const double* parameters_of = of_step_.parameters.data();
   proportional_ = kernels.proportional(parameters_of);
   // A mean that began later than others has its own bias to correct.
   scalars_.resize(slots_.since.size());
@@ -231,7 +230,7 @@ UpdateRange<T> Update<T>::range(const Tensor& tensor, Index offset, Index n, con
   r.proximal = tensor.penalty.proximal;
   const double rate = rate_ * tensor.rate_multiplier;
   r.threshold = r.proximal ? rate * r.l1 : 0;
-  r.decay = rate * settings_.weight_decay * tensor.decay_multiplier;
+  r.decay = rate * of_step_.weight_decay * tensor.decay_multiplier;
   r.clip_value = std::isnan(settings_.clipvalue) ? kInfinity : settings_.clipvalue;
   r.average_momentum = settings_.ema_momentum;
   return r;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include "lamina/base/prefetch.hpp"
 #include "lamina/functions/optimizers.hpp"
@@ -19,7 +20,7 @@ struct ScheduledSetting {
 };
 
 struct OptimizerSettings {
-  Choice method;  // and weight_decay: where they are scheduled, as the last step had them
+  Choice method;
   std::vector<ScheduledSetting> scheduled;
   double clipnorm, clipvalue, global_clipnorm;  // NaN: off
   double weight_decay = 0;                      // decoupled
@@ -27,9 +28,6 @@ struct OptimizerSettings {
   double ema_momentum = 0.99;
   std::uint64_t accumulation = 1;  // batches a step: their gradients are averaged
 
-  double& setting(int at) {
-    return at < 0 ? weight_decay : method.parameters[static_cast<std::size_t>(at)];
-  }
   // Whether the method keeps a slot; what follows a schedule may be other than 0 at any step.
   template <class T>
   bool uses(int slot) const {
@@ -41,6 +39,13 @@ struct OptimizerSettings {
   bool needs_norms() const { return !std::isnan(clipnorm) || !std::isnan(global_clipnorm); }
   bool accumulates() const { return accumulation > 1; }
 };
+
+// What one step works with: the settings, and what schedules make of them.
+struct StepSettings {
+  std::vector<double> parameters;  // of the method
+  double weight_decay = 0;
+};
+
 // The layout that marks state as a model's.
 std::vector<Index> layout_of(const Model& model);
 
@@ -81,7 +86,7 @@ class Optimizer {
   // What the next step will use.
   double current(const std::string& name) const;
   double learning_rate() const { return rate_scale * current("learning_rate"); }
-  const OptimizerSettings& follow_schedules();
+  const StepSettings& follow_schedules();
   void reset();
 
   // Batches seen so far: what random numbers of a batch are drawn by.
@@ -109,6 +114,12 @@ class Optimizer {
               const std::vector<Index>& sizes);
   // One step from a model's stored gradients.
   void step(Model& model);
+  // One step in the order that every step has; the caller says how to go over the parameters.
+  // collect(): makes gradients that are stored or added up; apply(update): false if a weight became
+  // non-finite; constrain(update). `gradients` as for Update. Returns what apply did.
+  template <class T, class Collect, class Apply, class Constrain>
+  bool step_by(const ParameterTable& table, T* weights, const T* gradients, Collect&& collect,
+               Apply&& apply, Constrain&& constrain);
 
   // By tensor, of the last step: factors of the clip by norm, and what the method prepared.
   std::vector<double> clip;
@@ -120,7 +131,9 @@ class Optimizer {
   void step_all(const ParameterTable& table, T* weights, const T* gradients);
 
   std::vector<Index> layout_;
-  std::vector<Index> place_;  // kept, so that a step allocates nothing
+  // Kept, so that a step allocates nothing.
+  std::vector<Index> place_;
+  StepSettings step_settings_;
   Slots<float> slots_f_;
   Slots<double> slots_d_;
 };
@@ -161,6 +174,7 @@ class Update {
   Index shift(const Tensor& tensor) const { return slots_.start[place(tensor)] - tensor.offset; }
 
   const OptimizerSettings& settings_;
+  const StepSettings& of_step_;
   const ParameterTable& table_;
   T* parameters_;
   const T* gradients_;
@@ -172,5 +186,23 @@ class Update {
   std::vector<double>& clip_;
   bool clips_ = false;
 };
+
+template <class T, class Collect, class Apply, class Constrain>
+bool Optimizer::step_by(const ParameterTable& table, T* weights, const T* gradients,
+                        Collect&& collect, Apply&& apply, Constrain&& constrain) {
+  std::optional<Update<T>> update;  // before anything changes: a schedule's function may fail
+  if (step_is_due()) update.emplace(*this, table, weights, gradients);
+  collect();
+  if (!update) {
+    ++collected;
+    return true;
+  }
+  if (settings.needs_norms()) update->measure_norms();
+  const bool good = apply(*update);
+  if (good) constrain(*update);  // it would hide a NaN
+  ++iterations;
+  collected = 0;
+  return good;
+}
 
 }  // namespace lamina

@@ -103,11 +103,15 @@ double Optimizer::current(const std::string& name) const {
        " Known: ", join(known), ".");
 }
 
-// Sets what is scheduled to its value in the next step.
-const OptimizerSettings& Optimizer::follow_schedules() {
+// The settings of the next step.
+const StepSettings& Optimizer::follow_schedules() {
+  StepSettings& s = step_settings_;
+  s.parameters = settings.method.parameters;
+  s.weight_decay = settings.weight_decay;
   for (const ScheduledSetting& one : settings.scheduled)
-    settings.setting(one.at) = one.scheduled->value(clock());
-  return settings;
+    (one.at < 0 ? s.weight_decay : s.parameters[static_cast<std::size_t>(one.at)]) =
+        one.scheduled->value(clock());
+  return s;
 }
 
 }  // namespace lamina

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 namespace lamina {
 namespace {
@@ -21,8 +20,8 @@ PlanOptions plan_options(const Objective& objective, const Scheduling& schedulin
   PlanOptions options;
   options.tile_elements = scheduling.tile_elements;
   options.backward = options.training = options.loss = true;
-  options.fuse = {objective.fused};
-  options.loss_is_stage = static_cast<bool>(objective.custom);
+  options.fuse = objective.fused();
+  options.loss_is_stage = objective.custom();
   return options;
 }
 
@@ -45,11 +44,12 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
       threads_(threads),
       space_(plan_, batch_size,
              scheduling.block_rows > 0 ? scheduling.block_rows : block_rows(batch_size), threads),
-      loss_(model, objective, batch_size, space_.block(), threads) {
+      losses_(runners<T>(objective, batch_size, space_.block(), threads)) {
   const Index capacity = round_up(batch_size, kRowStep);
   weight_.allocate(capacity);
-  scale_.allocate(capacity);
-  for (int t = 0; t < threads; ++t) space_.context(t).row_share = scale_.data();
+  share_.allocate(capacity);
+  for (const Head& head : objective.heads) scale_.emplace_back(head.weight == 1 ? 0 : capacity);
+  for (int t = 0; t < threads; ++t) space_.context(t).row_share = share_.data();
   Index largest = 0;
   for (const Tile& tile : plan_.tiles) largest = std::max(largest, tile.size);
   for (int t = 0; t < threads; ++t) tile_.emplace_back(largest);
@@ -88,19 +88,43 @@ bool StepRunner<T>::weigh(const Batch& batch, const Data& data) {
     sum += chunk;
   }
   if (sum <= 0) return false;
-  for (Index r = 0; r < batch.rows; ++r) scale_[r] = weight_[r] / sum;
+  for (Index r = 0; r < batch.rows; ++r) share_[r] = weight_[r] / sum;
+  for (std::size_t h = 0; h < scale_.size(); ++h)
+    for (Index r = 0; r < batch.rows && !scale_[h].empty(); ++r)
+      scale_[h][r] = objective_.heads[h].weight * share_[r];
   return true;
+}
+
+// Where a head's loss writes its gradient of a row and those that follow.
+template <class T>
+auto StepRunner<T>::loss_gradient(int thread, std::size_t head, Index row) ->
+    typename ObjectiveRunner<T>::Gradient {
+  const Value p = plan_.outputs[head];
+  const Rows<T>& gradient = space_.gradients(thread, p);
+  if (!gradient.data) return {};
+  return {gradient.row(row), scale_[head].empty() ? share_.data() : scale_[head].data()};
+}
+
+template <class T>
+void StepRunner<T>::run_losses(int thread, Range rows, const Batch& batch, const Data& data) {
+  for (std::size_t h = 0; h < losses_.size(); ++h)
+    losses_[h].run(thread, rows, batch, data,
+                   space_.values(thread, plan_.outputs[h]).row(rows.begin),
+                   loss_gradient(thread, h, rows.begin));
+}
+
+// The same of all rows, where a loss is outside the core.
+template <class T>
+void StepRunner<T>::finish_losses(const Batch& batch, const Data& data) {
+  for (std::size_t h = 0; h < losses_.size(); ++h)
+    losses_[h].run_batch(batch, data, space_.values(0, plan_.outputs[h]).row(0),
+                         loss_gradient(0, h, 0));
 }
 
 // False if the monitor asked to stop.
 template <class T>
 bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& monitor) {
-  const Value p = plan_.outputs[0];
-  const auto loss = [&](int thread, Range rows) {
-    const Rows<T>& gradient = space_.gradients(thread, p);
-    loss_.run(thread, rows, batch, data, space_.values(thread, p).row(rows.begin), scale_.data(),
-              gradient.data ? gradient.row(rows.begin) : nullptr);
-  };
+  const auto loss = [&](int thread, Range rows) { run_losses(thread, rows, batch, data); };
   for (std::size_t s = 0; s < plan_.stages.size(); ++s) {
     const Stage& stage = plan_.stages[s];
     const Index padded = space_.padded_rows();
@@ -117,11 +141,7 @@ bool StepRunner<T>::run_rows(const Batch& batch, const Data& data, Monitor& moni
                        threads_, loss);
     }
     if (timed) stage_seconds_[s] = std::chrono::duration<double>(Steady::now() - start).count();
-    if (stage.finish == Finish::loss) {
-      const Rows<T>& gradient = space_.gradients(0, p);
-      loss_.run_custom(batch, data, space_.values(0, p).row(0), scale_.data(),
-                       gradient.data ? gradient.row(0) : nullptr);
-    }
+    if (stage.finish == Finish::loss) finish_losses(batch, data);
     space_.finish_stage(stage);
   }
   return true;
@@ -167,72 +187,105 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   ++steps_;
   bad_row_ = space_.bad_row();
   if (bad_row_ >= 0) return StepResult::bad_row;
-  loss_.reduce(batch.rows, weight_.data(), sums_);
+  reduce(losses_, objective_, batch.rows, weight_.data(), sums_);
   sums_.activity = 0;
   for (const auto& op : model_.graph().ops)
     sums_.activity += static_cast<const Op<T>&>(*op).penalty_sum(space_.context(0), weight_.data());
-  if (!std::isfinite(sums_.values[0])) return StepResult::bad_loss;
+  if (!loss_is_finite()) return StepResult::bad_loss;
 
-  const auto gradient = [&](int thread, const Tile& tile, T* out) {
-    static_cast<const Op<T>&>(*model_.graph().ops[static_cast<std::size_t>(tile.op)])
-        .parameter_gradient(space_.context(thread), tile.tensor, tile.rows, out);
-  };
-  const ParameterTable& table = model_.graph().parameters;
-  const auto tensor = [&](const Tile& tile) -> const Tensor& {
-    return table.tensors[static_cast<std::size_t>(tile.tensor)];
-  };
-  const bool accumulates = options.update && optimizer->settings.accumulates();
-  const bool store = !options.update || accumulates || optimizer->settings.needs_norms();
-  T* stored = store && !accumulates ? model_.stored_gradients() : nullptr;
-  std::optional<Update<T>> update;  // before anything changes: a schedule's function may fail
-  if (options.update && optimizer->step_is_due())
-    update.emplace(*optimizer, table, model_.weights(), stored);
-  if (store) {
-    for_tiles([&](int thread, const Tile& tile) {
-      T* g = stored ? stored + tile.offset : tile_[static_cast<std::size_t>(thread)].data();
-      gradient(thread, tile, g);
-      if (accumulates)
-        accumulate(*optimizer, optimizer->slots<T>(), table, tensor(tile), tile.offset, tile.size,
-                   g);
-      return true;
-    });
-    if (!options.update) return StepResult::done;
-    if (!update) {
-      ++optimizer->collected;
-      move_statistics();
-      optimizer->follow(table, model_.weights());
-      return StepResult::done;
+  if (options.update) return update(*optimizer);
+  store_gradients(model_.stored_gradients());
+  return StepResult::done;
+}
+
+template <class T>
+bool StepRunner<T>::loss_is_finite() {
+  auto sum = sums_.values.begin();
+  for (const Head& head : objective_.heads) {
+    if (!std::isfinite(*sum)) {
+      culprit_ = objective_.several() ? objective_.loss_name(head) : "the loss";
+      return false;
     }
+    sum += static_cast<std::ptrdiff_t>(head.values());
   }
-  if (optimizer->settings.needs_norms()) update->measure_norms();
-  // Weights and slots that do not stay in the second-level cache arrive while gradients are made.
-  const bool prefetches = table.size > kResident;
-  const bool good = for_tiles([&](int thread, const Tile& tile) {
-    const Tensor& t = tensor(tile);
-    if (store) return update->apply(t, tile.offset, tile.size, update->stored(t, tile.offset));
-    T* g = tile_[static_cast<std::size_t>(thread)].data();
-    if (prefetches) space_.context(thread).scratch->soon = update->soon(t, tile.offset, tile.size);
-    gradient(thread, tile, g);
-    return update->apply(t, tile.offset, tile.size, g);
-  });
-  ++optimizer->iterations;
-  optimizer->collected = 0;
-  if (!good) {  // a constraint would hide it
-    for (const Tensor& t : table.tensors)
-      for (Index i = 0; i < t.size; ++i)
-        if (!std::isfinite(model_.weights()[t.offset + i])) {
-          culprit_ = "a weight of " + t.name;
-          return StepResult::bad_weight;
-        }
-    culprit_ = "a gradient";
+  return true;
+}
+
+// The parameters phase.
+template <class T>
+StepResult StepRunner<T>::update(Optimizer& optimizer) {
+  const ParameterTable& table = model_.graph().parameters;
+  const bool accumulates = optimizer.settings.accumulates();
+  const bool stores = optimizer.settings.needs_norms() && !accumulates;
+  T* stored = stores ? model_.stored_gradients() : nullptr;
+  const bool good = optimizer.step_by(
+      table, model_.weights(), stored,
+      [&] {
+        if (accumulates) accumulate_gradients(optimizer);
+        if (stores) store_gradients(stored);
+      },
+      [&](Update<T>& update) { return update_tiles(update, accumulates || stores); },
+      [&](Update<T>& update) {
+        if (std::any_of(table.tensors.begin(), table.tensors.end(),
+                        [](const Tensor& t) { return !t.constraint.none(); }))
+          parallel(threads_, [&](int thread) { update.constrain(thread, threads_); });
+      });
+  if (!good) {
+    culprit_ = find_culprit();
     return StepResult::bad_weight;
   }
-  if (std::any_of(table.tensors.begin(), table.tensors.end(),
-                  [](const Tensor& t) { return !t.constraint.none(); }))
-    parallel(threads_, [&](int thread) { update->constrain(thread, threads_); });
   move_statistics();
-  optimizer->follow(table, model_.weights());
+  optimizer.follow(table, model_.weights());
   return StepResult::done;
+}
+
+template <class T>
+void StepRunner<T>::gradient(int thread, const Tile& tile, T* out) const {
+  static_cast<const Op<T>&>(*model_.graph().ops[static_cast<std::size_t>(tile.op)])
+      .parameter_gradient(space_.context(thread), tile.tensor, tile.rows, out);
+}
+
+template <class T>
+void StepRunner<T>::store_gradients(T* stored) {
+  for_tiles([&](int thread, const Tile& tile) {
+    gradient(thread, tile, stored + tile.offset);
+    return true;
+  });
+}
+
+template <class T>
+void StepRunner<T>::accumulate_gradients(Optimizer& optimizer) {
+  for_tiles([&](int thread, const Tile& tile) {
+    T* g = tile_[static_cast<std::size_t>(thread)].data();
+    gradient(thread, tile, g);
+    accumulate(optimizer, optimizer.slots<T>(), model_.graph().parameters, tensor(tile),
+               tile.offset, tile.size, g);
+    return true;
+  });
+}
+
+// `collected`: gradients are there; otherwise each tile's is made and used at once.
+template <class T>
+bool StepRunner<T>::update_tiles(const Update<T>& update, bool collected) {
+  // Weights and slots that do not stay in the second-level cache arrive while gradients are made.
+  const bool prefetches = model_.graph().parameters.size > kResident;
+  return for_tiles([&](int thread, const Tile& tile) {
+    const Tensor& t = tensor(tile);
+    if (collected) return update.apply(t, tile.offset, tile.size, update.stored(t, tile.offset));
+    T* g = tile_[static_cast<std::size_t>(thread)].data();
+    if (prefetches) space_.context(thread).scratch->soon = update.soon(t, tile.offset, tile.size);
+    gradient(thread, tile, g);
+    return update.apply(t, tile.offset, tile.size, g);
+  });
+}
+
+// What became non-finite.
+template <class T>
+std::string StepRunner<T>::find_culprit() const {
+  for (const Tensor& t : model_.graph().parameters.tensors)
+    for (Index i = 0; i < t.size; ++i)
+      if (!std::isfinite(model_.weights()[t.offset + i])) return "a weight of " + t.name;
+  return "a gradient";
 }
 
 template <class T>

@@ -60,10 +60,23 @@ class StepRunner {
   StepResult step(const Batch& batch, const Data& data, Optimizer* optimizer,
                   const StepOptions& options, Monitor& monitor);
   bool weigh(const Batch& batch, const Data& data);
+  typename ObjectiveRunner<T>::Gradient loss_gradient(int thread, std::size_t head, Index row);
+  void run_losses(int thread, Range rows, const Batch& batch, const Data& data);
+  void finish_losses(const Batch& batch, const Data& data);
+  bool loss_is_finite();
   bool run_rows(const Batch& batch, const Data& data, Monitor& monitor);
   template <class Task>
   bool for_tiles(Task&& task);
   void share_tiles(int threads);
+  StepResult update(Optimizer& optimizer);
+  const Tensor& tensor(const Tile& tile) const {
+    return model_.graph().parameters.tensors[static_cast<std::size_t>(tile.tensor)];
+  }
+  void gradient(int thread, const Tile& tile, T* out) const;
+  void store_gradients(T* stored);
+  void accumulate_gradients(Optimizer& optimizer);
+  bool update_tiles(const Update<T>& update, bool collected);
+  std::string find_culprit() const;
   void move_statistics();
 
   ModelOf<T>& model_;
@@ -72,11 +85,12 @@ class StepRunner {
   ThreadChooser chooser_;
   int threads_;  // of the current step
   Workspace<T> space_;
-  ObjectiveRunner<T> loss_;
-  Buffer<double> weight_, scale_;        // by batch row; scale = weight / sum of weights
-  Index weighed_alike_ = -1;             // rows they were last filled for without weights
-  std::vector<std::size_t> first_tile_;  // by thread: tiles are owned statically
-  std::vector<Buffer<T>> tile_;          // by thread
+  std::vector<ObjectiveRunner<T>> losses_;  // by head
+  Buffer<double> weight_, share_;           // by batch row; share = weight / sum of weights
+  std::vector<Buffer<double>> scale_;       // by head: share * its weight; empty where that is 1
+  Index weighed_alike_ = -1;                // rows they were last filled for without weights
+  std::vector<std::size_t> first_tile_;     // by thread: tiles are owned statically
+  std::vector<Buffer<T>> tile_;             // by thread
   std::vector<double> stage_seconds_;
   bool step_is_short_ = false;  // so that whoever wants to stop may wait for some
   unsigned steps_ = 0;

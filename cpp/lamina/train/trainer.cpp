@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/base/philox.hpp"
+#include "lamina/train/order.hpp"
 
 namespace lamina {
 namespace {
@@ -17,15 +17,10 @@ std::uint64_t signature(const Data& data, Index batch_size, bool shuffle) {
   mix(shuffle);
   for (const ArrayView& x : data.inputs) mix(static_cast<std::uint64_t>(x.columns));
   const Index step = std::max<Index>(1, data.rows() / 1024);
-  for (Index r = 0; r < data.rows(); r += step)
-    mix(std::bit_cast<std::uint64_t>(read_element(data.target, data.source(r), 0)));
+  for (const ArrayView& y : data.targets)
+    for (Index r = 0; r < data.rows() && !y.empty(); r += step)
+      mix(std::bit_cast<std::uint64_t>(read_element(y, data.source(r), 0)));
   return hash;
-}
-
-Index flops(const Model& model) {
-  Index sum = 0;
-  for (const auto& op : model.graph().ops) sum += op->flops_per_row();
-  return sum;
 }
 
 }  // namespace
@@ -35,15 +30,14 @@ Index flops(const Model& model) {
 int training_threads(const Model& model, int requested, Index rows) {
   constexpr Index kUpdate = 8;  // in a weight's time, so many operations
   const Index update = kUpdate * model.graph().parameters.trainable_count();
-  return worthwhile_threads(requested, rows, 3 * flops(model) + update / std::max<Index>(1, rows));
+  return worthwhile_threads(requested, rows,
+                            3 * forward_flops(model) + update / std::max<Index>(1, rows));
 }
 
 std::unique_ptr<Trainer> Trainer::create(std::shared_ptr<Model> model,
-                                         std::shared_ptr<Optimizer> optimizer, const Json& loss,
-                                         const Json& metrics, std::uint64_t seed,
-                                         CustomLoss custom) {
-  Objective objective = read_objective(*model, custom ? Json(nullptr) : loss, metrics);
-  objective.custom = std::move(custom);
+                                         std::shared_ptr<Optimizer> optimizer,
+                                         const std::vector<HeadSpec>& heads, std::uint64_t seed) {
+  Objective objective = read_objective(*model, heads);
   std::unique_ptr<Trainer> trainer;
   if (auto* f = dynamic_cast<ModelOf<float>*>(model.get()))
     trainer = std::make_unique<TrainerOf<float>>(*f);
@@ -68,8 +62,9 @@ bool Trainer::length_comes_from_fit() const {
 }
 
 // The first fit says how long schedules are; a later one may only do what is left of it.
-void Trainer::plan_schedules(std::uint64_t steps, std::uint64_t epochs) {
+void Trainer::plan_schedules(std::uint64_t batches, std::uint64_t epochs) {
   Optimizer& o = *optimizer;
+  const std::uint64_t steps = std::max<std::uint64_t>(1, batches / o.settings.accumulation);
   require(o.iterations == 0 ||
               (o.iterations + steps <= o.planned_steps && state.epoch + epochs <= o.planned_epochs),
           "the schedule's length came from the first fit, ", o.planned_steps,
@@ -79,30 +74,51 @@ void Trainer::plan_schedules(std::uint64_t steps, std::uint64_t epochs) {
   o.planned_epochs = state.epoch + epochs;
 }
 
+// If the last fit left the average in the model: back to the weights beneath it.
+template <class T>
+void TrainerOf<T>::go_on_beneath_average() {
+  if (raw_.empty()) return;
+  Slots<T>& s = optimizer->slots<T>();
+  const bool ours = s.average.size() == raw_.size();
+  if (ours && std::memcmp(net_.weights(), s.average.data(), raw_.bytes()) != 0)
+    std::copy_n(net_.weights(), raw_.size(), s.average.data());  // the user's own: begin there
+  else if (ours)
+    for (const Tensor& t : net_.graph().parameters.tensors)
+      if (t.trainable)  // what has been frozen stays as it is seen
+        std::copy_n(raw_.data() + t.offset, t.size, net_.weights() + t.offset);
+  raw_ = {};
+}
+
+// Keeps what a divergence in the first epoch goes back to. Returns the weights that the first fit
+// begins with, if its data say: they become the model's when nothing else can fail.
+template <class T>
+Buffer<T> TrainerOf<T>::publish_start(const Data& data, int threads) {
+  Buffer<T> start;
+  if (net_.awaits_data())
+    start = net_.learned_from(
+        {{data.subset.empty() ? nullptr : data.subset.data(), 0, data.rows()}, &data.inputs},
+        threads);
+  if (start.empty())
+    snapshot();
+  else
+    net_.publish(start.data(), snapshot_);
+  return start;
+}
+
 template <class T>
 void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   require(options.batch_size >= 1, "fit: batch_size must be at least 1, got ", options.batch_size);
   auto guard = std::make_unique<Model::Guard>(net_);
   check_data(net_, objective_, data, options.check_inputs, thread_count(options.num_threads));
-  const Index n = data.rows();
-  const Index batch = std::min(options.batch_size, n);
+  const Index n = data.rows(), batch = std::min(options.batch_size, n);
   const std::uint64_t mark = signature(data, options.batch_size, options.shuffle);
   const bool resumed = state.cursor > 0 && state.data_signature == mark;
-  const std::uint64_t steps = options.epochs * static_cast<std::uint64_t>((n + batch - 1) / batch);
   if (!resumed && length_comes_from_fit())
-    plan_schedules(std::max<std::uint64_t>(1, steps / optimizer->settings.accumulation),
+    plan_schedules(options.epochs * static_cast<std::uint64_t>((n + batch - 1) / batch),
                    options.epochs);
-  Buffer<T> start;  // of the first fit, by data; it becomes the model's if nothing below fails
-  if (net_.awaits_data())
-    start = net_.learned_from(
-        {{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs},
-        options.scheduling.exact_threads ? thread_count(options.num_threads)
-                                         : looking_threads(net_, options.num_threads, n));
-  // What a divergence in the first epoch goes back to.
-  if (start.empty())
-    snapshot();
-  else
-    net_.publish(start.data(), snapshot_);
+  const Buffer<T> start = publish_start(data, options.scheduling.exact_threads
+                                                  ? thread_count(options.num_threads)
+                                                  : looking_threads(net_, options.num_threads, n));
   struct Unpublish {  // if the rest fails, nobody would end the fit
     ModelOf<T>* net;
     ~Unpublish() {
@@ -110,18 +126,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
     }
   } unless_begun{&net_};
   optimizer->in_fit = false;
-  if (!raw_.empty()) {  // the last fit left the average in the model: go on from the weights
-                        // beneath
-    Slots<T>& s = optimizer->slots<T>();
-    const bool ours = s.average.size() == raw_.size();
-    if (ours && std::memcmp(net_.weights(), s.average.data(), raw_.bytes()) != 0)
-      std::copy_n(net_.weights(), raw_.size(), s.average.data());  // the user's own: begin there
-    else if (ours)
-      for (const Tensor& t : net_.graph().parameters.tensors)
-        if (t.trainable)  // what has been frozen stays as it is seen
-          std::copy_n(raw_.data() + t.offset, t.size, net_.weights() + t.offset);
-    raw_ = {};
-  }
+  go_on_beneath_average();
   make_ready(options, batch, start.empty() ? net_.weights() : start.data());
   data_ = std::move(data);
   options_ = options;
@@ -157,42 +162,18 @@ void TrainerOf<T>::make_ready(const FitOptions& options, Index batch, const T* w
   runner_scheduling_ = options.scheduling;
 }
 
-// A permutation by Fisher and Yates, from (seed, epoch) alone.
+// The next rows in the order of training.
 template <class T>
-void TrainerOf<T>::draw_order() {
-  if (order_epoch_ == state.epoch) return;
-  const Index n = data_.rows();
-  order_.resize(static_cast<std::size_t>(n));
-  for (Index i = 0; i < n; ++i) order_[static_cast<std::size_t>(i)] = data_.source(i);
-  const Philox random(state.seed);
-  constexpr Index kDraws = 2 * static_cast<Index>(Philox::kMany);
-  Philox::Many words;
-  for (Index draw = 0; draw < n - 1; draw += kDraws) {
-    for (std::size_t k = 0; k < Philox::kMany; ++k) {
-      const auto block = static_cast<std::uint64_t>(draw / 2) + k;
-      const Philox::Block counter = Philox::counter(
-          Stream::shuffle, 0, static_cast<std::uint32_t>(state.epoch),
-          static_cast<std::uint32_t>(block >> 32), static_cast<std::uint32_t>(block));
-      for (std::size_t w = 0; w < 4; ++w) words[w][k] = counter[w];
-    }
-    random(words);
-    for (Index d = 0; d < std::min(kDraws, n - 1 - draw); ++d) {
-      const Index i = n - 1 - draw - d;
-      const auto k = static_cast<std::size_t>(d / 2), w = static_cast<std::size_t>(d % 2 * 2);
-      const std::uint64_t word = (static_cast<std::uint64_t>(words[w][k]) << 32) | words[w + 1][k];
-      // The high word of the product lies in 0 ... i; with 2^40 rows its bias is below 2^-24.
-      std::swap(order_[static_cast<std::size_t>(i)],
-                order_[multiply_high(word, static_cast<std::uint64_t>(i + 1))]);
-    }
+Batch TrainerOf<T>::next_batch() {
+  if (options_.shuffle && order_epoch_ != state.epoch) {
+    draw_order(data_, state.seed, state.epoch, order_);
+    order_epoch_ = state.epoch;
   }
-  order_epoch_ = state.epoch;
-}
-
-// The rows in the order of training, or null for the arrays' own.
-template <class T>
-const std::int64_t* TrainerOf<T>::row_order() const {
-  if (options_.shuffle) return order_.data();
-  return data_.subset.empty() ? nullptr : data_.subset.data();
+  const std::int64_t* order = options_.shuffle       ? order_.data()
+                              : data_.subset.empty() ? nullptr
+                                                     : data_.subset.data();
+  const Index left = data_.rows() - state.cursor, rows = std::min(options_.batch_size, left);
+  return {{order ? order + state.cursor : nullptr, state.cursor, rows, left - rows}, &data_.inputs};
 }
 
 template <class T>
@@ -210,43 +191,39 @@ void TrainerOf<T>::roll_back() {
   state.open = {};
 }
 
+// Whether training goes on after such a step; if not, `result` says why.
+template <class T>
+bool TrainerOf<T>::passed(StepResult step, EpochResult& result) {
+  if (step == StepResult::done || step == StepResult::skipped) return true;
+  if (step == StepResult::stopped) {
+    result.end = EpochEnd::stopped;
+    return false;
+  }
+  require(step != StepResult::bad_row, "X: row ", runner_->bad_row(),
+          " holds NaN or infinity; the weights are those of the last completed step");
+  result.end = EpochEnd::diverged;
+  result.reason = concat(runner_->culprit(), " became non-finite in step ", optimizer->iterations,
+                         " (epoch ", state.epoch,
+                         "); the weights are back at the last good epoch. Lower the learning "
+                         "rate, or clip the gradient (global_clipnorm=1.0)");
+  roll_back();
+  return false;
+}
+
 template <class T>
 EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
   if (!guard_) throw StateError("run_epoch: begin_fit first");
   const Index n = data_.rows();
-  if (options_.shuffle) draw_order();
   optimizer->epoch = state.epoch;
   EpochResult result;
   while (state.cursor < n) {
     if (runner_version_ != net_.version())
       make_ready(options_, runner_batch_, net_.weights());  // by a callback
-    const Index rows = std::min(options_.batch_size, n - state.cursor);
-    const Batch batch{{row_order() ? row_order() + state.cursor : nullptr, state.cursor, rows,
-                       n - state.cursor - rows},
-                      &data_.inputs};
+    const Batch batch = next_batch();
     const StepResult step =
         runner_->run(batch, data_, optimizer.get(),
                      {state.seed, optimizer->clock(), optimizer->batches(), true}, monitor);
-    if (step == StepResult::stopped) {
-      result.end = EpochEnd::stopped;
-      return result;
-    }
-    if (step == StepResult::bad_row) {
-      const Index row = runner_->bad_row();
-      fail("X: row ", row,
-           " holds NaN or infinity; the weights are those of the last completed step");
-    }
-    if (step == StepResult::bad_loss || step == StepResult::bad_weight) {
-      const std::string what = step == StepResult::bad_loss ? "the loss" : runner_->culprit();
-      result.reason = concat(what, " became non-finite in step ", optimizer->iterations, " (epoch ",
-                             state.epoch,
-                             "); the weights are back at the last good epoch. Lower the learning "
-                             "rate, or clip the gradient "
-                             "(global_clipnorm=1.0)");
-      roll_back();
-      result.end = EpochEnd::diverged;
-      return result;
-    }
+    if (!passed(step, result)) return result;
     state.cursor += batch.rows;
     if (step == StepResult::skipped) continue;  // all its weights are 0
     state.open.add(runner_->sums());
@@ -256,6 +233,12 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
       return result;
     }
   }
+  finish_epoch(result);
+  return result;
+}
+
+template <class T>
+void TrainerOf<T>::finish_epoch(EpochResult& result) {
   result.means = state.open.means(objective_);
   result.penalty =
       penalty() + (state.open.weight > 0 ? state.open.activity / state.open.weight : 0);
@@ -263,7 +246,6 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
   state.open = {};
   optimizer->epoch = ++state.epoch;
   snapshot();
-  return result;
 }
 
 template <class T>
@@ -310,81 +292,14 @@ void TrainerOf<T>::use_average() {
 }
 
 template <class T>
-TrainerOf<T>::Evaluation::Evaluation(const ModelOf<T>& model, const Objective& objective,
-                                     Index rows, Index block, int threads)
-    : version(model.version()),
-      capacity(rows),
-      plan(model.graph(), {.fuse = {objective.fused}}),
-      space(plan, block, block, threads),
-      runner(model, objective, rows, block, threads) {}
-
-template <class T>
-bool TrainerOf<T>::Evaluation::serves(const ModelOf<T>& model, Index rows, Index block,
-                                      int threads) const {
-  return version == model.version() && capacity >= rows && space.block() == block &&
-         space.threads() >= threads;
-}
-
-// Another thread may be evaluating: this one then finds nothing kept and makes its own.
-template <class T>
-auto TrainerOf<T>::take_evaluation(Index rows, Index block, int threads)
-    -> std::unique_ptr<Evaluation> {
-  std::unique_ptr<Evaluation> kept;
-  {
-    const std::lock_guard<std::mutex> lock(evaluation_mutex_);
-    kept = std::move(evaluation_);
-  }
-  if (kept && kept->serves(net_, rows, block, threads)) return kept;
-  kept = nullptr;  // frees its memory before the next one's is taken
-  return std::make_unique<Evaluation>(net_, objective_, rows, block, threads);
-}
-
-// Row losses and metrics of the batch, into e.runner, and its predictions if they are wanted.
-template <class T>
-void TrainerOf<T>::measure(Evaluation& e, const Batch& batch, const Data& data, int threads,
-                           const std::function<void()>& tick, T* predictions) {
-  const Index width = objective_.outputs;
-  // A loss outside the core wants all predictions at once.
-  if (objective_.custom) e.predictions.reserve(round_up(batch.rows, kRowStep) * width);
-  {
-    const typename ModelOf<T>::Reading reading(net_);
-    e.space.begin(reading.weights(), batch, false, state.seed, {}, 0);
-    run_inference(
-        e.space, e.plan, batch.rows, e.space.block(), threads, tick, [&](int thread, Range rows) {
-          const T* p = e.space.values(thread, e.plan.outputs[0]).row(rows.begin);
-          if (objective_.custom)
-            std::copy_n(p, rows.size() * width, e.predictions.data() + rows.begin * width);
-          else
-            e.runner.run(thread, rows, batch, data, p, nullptr, nullptr);
-          const Index real = std::min(rows.end, batch.rows) - rows.begin;  // not the padding
-          if (predictions && real > 0) e.runner.outputs(real, p, predictions + rows.begin * width);
-        });
-  }  // no fit waits for a loss outside the core
-  const Index bad = e.space.bad_row();
-  require(bad < 0, "X: row ", bad, " holds NaN or infinity");
-  if (objective_.custom) e.runner.run_custom(batch, data, e.predictions.data(), nullptr, nullptr);
-}
-
-template <class T>
 std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads,
-                                           const std::function<void()>& tick, void* predictions) {
+                                           const std::function<void()>& tick,
+                                           const std::vector<void*>& predictions) {
   net_.require_adapted();
   check_data(net_, objective_, data, true, thread_count(num_threads));
-  const Index n = data.rows();
-  // It does not watch itself, as a prediction does: so only what is surely worth it.
-  const int threads = worthwhile_threads(num_threads, n, flops(net_), 4e7);
-  const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min<Index>(n, 256)), kRowStep);
-  std::unique_ptr<Evaluation> e = take_evaluation(n, block, threads);
-  const Batch batch{{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs};
-  measure(*e, batch, data, threads, tick, static_cast<T*>(predictions));
-  const bool weighted = !data.weights.empty();
-  if (weighted) e->weights.reserve(n);
-  for (Index r = 0; weighted && r < n; ++r) e->weights[r] = data.weight(data.source(r));
-  e->runner.reduce(n, weighted ? e->weights.data() : nullptr, e->sums);
-  std::vector<double> means = e->sums.means(objective_);
-  const std::lock_guard<std::mutex> lock(evaluation_mutex_);
-  evaluation_ = std::move(e);
-  return means;
+  std::vector<T*> out(objective_.heads.size(), nullptr);
+  for (std::size_t h = 0; h < predictions.size(); ++h) out[h] = static_cast<T*>(predictions[h]);
+  return evaluator_.run(data, block_rows, num_threads, state.seed, tick, out);
 }
 
 template <class T>
@@ -399,8 +314,9 @@ double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
       runner.run({{nullptr, 0, n}, &data.inputs}, data, optimizer.get(),
                  {state.seed, optimizer->clock(), optimizer->batches(), false}, nobody);
   require(result != StepResult::bad_row, "X: row ", runner.bad_row(), " holds NaN or infinity");
-  require(result != StepResult::bad_loss, "compute_gradients: the loss is not finite");
-  return runner.sums().values[0] / runner.sums().weight;
+  require(result != StepResult::bad_loss, "compute_gradients: ", runner.culprit(),
+          " is not finite");
+  return runner.sums().means(objective_)[0];
 }
 
 template <class T>
@@ -443,9 +359,7 @@ std::size_t TrainerOf<T>::bytes() const {
   std::size_t sum = best_.bytes() + raw_.bytes() + s.average.bytes() + s.accumulated.bytes() +
                     (runner_ ? runner_->bytes() : 0);
   for (const auto& slot : s.slot) sum += slot.bytes();
-  const std::lock_guard<std::mutex> lock(evaluation_mutex_);
-  if (evaluation_) sum += evaluation_->space.bytes();
-  return sum + (snapshot_ ? snapshot_->bytes() : 0);
+  return sum + evaluator_.bytes() + (snapshot_ ? snapshot_->bytes() : 0);
 }
 
 template class TrainerOf<float>;

@@ -1,6 +1,7 @@
 // Trainer: epochs over a data set, with everything the future depends on in one TrainState.
 #pragma once
 
+#include "lamina/train/evaluator.hpp"
 #include "lamina/train/step.hpp"
 
 namespace lamina {
@@ -42,9 +43,8 @@ struct EpochResult {
 class Trainer {
  public:
   static std::unique_ptr<Trainer> create(std::shared_ptr<Model> model,
-                                         std::shared_ptr<Optimizer> optimizer, const Json& loss,
-                                         const Json& metrics, std::uint64_t seed,
-                                         CustomLoss custom);
+                                         std::shared_ptr<Optimizer> optimizer,
+                                         const std::vector<HeadSpec>& heads, std::uint64_t seed);
   virtual ~Trainer() = default;
 
   const Objective& objective() const { return objective_; }
@@ -60,10 +60,11 @@ class Trainer {
 
   // Refuses data that cannot be trained or measured on.
   void check(Data data, int num_threads) const;
-  // predictions, if not null, receives those of all rows (rows, outputs) in the model's dtype.
+  // predictions, by head or none at all: where not null, they receive those of all rows (rows,
+  // outputs) in the model's dtype.
   virtual std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
                                        const std::function<void()>& tick,
-                                       void* predictions = nullptr) = 0;
+                                       const std::vector<void*>& predictions = {}) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
   virtual double compute_gradients(Data data, int num_threads) = 0;
 
@@ -74,7 +75,7 @@ class Trainer {
 
  protected:
   bool length_comes_from_fit() const;  // of a schedule
-  void plan_schedules(std::uint64_t steps, std::uint64_t epochs);
+  void plan_schedules(std::uint64_t batches, std::uint64_t epochs);
 
   Objective objective_;
   std::unique_ptr<Model::Guard> guard_;
@@ -83,12 +84,13 @@ class Trainer {
 template <class T>
 class TrainerOf final : public Trainer {
  public:
-  explicit TrainerOf(ModelOf<T>& net) : net_(net) {}
+  explicit TrainerOf(ModelOf<T>& net) : net_(net), evaluator_(net, objective_) {}
   void begin_fit(Data data, const FitOptions& options) override;
   EpochResult run_epoch(Monitor& monitor) override;
   void end_fit() override;
   std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
-                               const std::function<void()>& tick, void* predictions) override;
+                               const std::function<void()>& tick,
+                               const std::vector<void*>& predictions) override;
   double compute_gradients(Data data, int num_threads) override;
   void keep_best(double value, std::uint64_t epoch) override;
   bool restore_best() override;
@@ -100,28 +102,13 @@ class TrainerOf final : public Trainer {
 
  private:
   friend class Trainer;
-  // What evaluate() works with, kept for the next call.
-  struct Evaluation {
-    Evaluation(const ModelOf<T>& model, const Objective& objective, Index rows, Index block,
-               int threads);
-    bool serves(const ModelOf<T>& model, Index rows, Index block, int threads) const;
-
-    const unsigned version;  // of the model
-    const Index capacity;    // rows
-    Plan plan;
-    Workspace<T> space;
-    ObjectiveRunner<T> runner;
-    Buffer<T> predictions;  // of all rows, for a loss outside the core
-    Buffer<double> weights;
-    Sums sums;
-  };
-  std::unique_ptr<Evaluation> take_evaluation(Index rows, Index block, int threads);
-  void measure(Evaluation& e, const Batch& batch, const Data& data, int threads,
-               const std::function<void()>& tick, T* predictions);
   void make_ready(const FitOptions& options, Index batch, const T* weights);
   int fit_threads(const FitOptions& options, Index batch) const;
-  void draw_order();
-  const std::int64_t* row_order() const;
+  Buffer<T> publish_start(const Data& data, int threads);
+  void go_on_beneath_average();
+  Batch next_batch();
+  bool passed(StepResult step, EpochResult& result);
+  void finish_epoch(EpochResult& result);
   void roll_back();
   void snapshot();
   double penalty() const;
@@ -137,8 +124,7 @@ class TrainerOf final : public Trainer {
   Index runner_batch_ = 0;
   int runner_threads_ = 0;
   Scheduling runner_scheduling_;
-  mutable std::mutex evaluation_mutex_;
-  std::unique_ptr<Evaluation> evaluation_;  // of the last call; null while a call uses it
+  Evaluator<T> evaluator_;
   std::vector<std::int64_t> order_;
   std::uint64_t order_epoch_ = ~0ull;
   std::shared_ptr<Buffer<T>> snapshot_;

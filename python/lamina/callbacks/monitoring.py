@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 from lamina._config import Configurable
 from lamina.callbacks.base import Callback, Logs
-from lamina.metrics import canonical_key
-from lamina.metrics._base import direction
+from lamina.metrics._base import direction, find_key
 
 __all__ = ["MonitoringCallback"]
 
@@ -67,7 +66,10 @@ class MonitoringCallback(Callback, Configurable):
     def _larger_is_better(self) -> bool:
         if self.mode != "auto":
             return self.mode == "max"
-        known = direction(self.monitor, getattr(self.trainer, "metrics", ()))
+        outputs = getattr(self.model, "output_names", ())
+        known = direction(
+            self.monitor, getattr(self.trainer, "metrics", ()), outputs if outputs[1:] else ()
+        )
         if known is not None:
             return known
         if "loss" in self.monitor or "error" in self.monitor:
@@ -79,9 +81,9 @@ class MonitoringCallback(Callback, Configurable):
 
     def _key(self, keys: Sequence[str]) -> str:
         """Return the key of the logs that `monitor` means."""
-        for key in (self.monitor, canonical_key(self.monitor)):
-            if key in keys:
-                return key
+        key = find_key(self.monitor, keys)
+        if key is not None:
+            return key
         remedy = ""
         if self.monitor.startswith("val_") and not any(key.startswith("val_") for key in keys):
             remedy = " (values with val_ need validation_data or validation_split)"

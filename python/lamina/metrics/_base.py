@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
@@ -164,9 +164,29 @@ def canonical_key(key: str) -> str:
     return key if found is None else prefix + found.key
 
 
-def direction(key: str, given: Iterable[Metric] = ()) -> bool | None:
-    """Return whether larger is better for a key of logs: of one of those given, or by its name."""
+def find_key(key: str, keys: Collection[str]) -> str | None:
+    """Return which of the keys of logs is meant, by its name or an alias; None: none of them.
+
+    Of several outputs each has its name before its metrics: ``"price_mse"`` finds
+    ``"price_mean_squared_error"``.
+    """
+    prefix = "val_" if key.startswith("val_") else ""
+    rest = key[len(prefix) :]
+    behind = [i + 1 for i, c in enumerate(rest) if c == "_"]
+    aliases = (f"{prefix}{rest[:place]}{canonical_key(rest[place:])}" for place in behind)
+    return next((one for one in (key, canonical_key(key), *aliases) if one in keys), None)
+
+
+def direction(key: str, given: Iterable[Metric] = (), outputs: Sequence[str] = ()) -> bool | None:
+    """Return whether larger is better for a key of logs: of one of those given, or by its name.
+
+    `outputs` are the names that may stand before it.
+    """
     name = canonical_key(key).removeprefix("val_")
+    for output in outputs:
+        if name.startswith(f"{output}_"):
+            name = canonical_key(name.removeprefix(f"{output}_"))
+            break
     known = next((metric for metric in given if metric.key == name), None) or _found(name)
     return None if known is None else known.larger_is_better
 

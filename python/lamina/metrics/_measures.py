@@ -116,19 +116,18 @@ class Measures:
             if is_catalogued(metric):  # a user's own may count its calls
                 _value(metric, target, likely, weight, multilabel)
 
-    def all_values(
+    def set_values(
         self,
-        of_core: Mapping[str, float],
         target: NDArray[Any],
         predictions: NDArray[Any],
         weight: NDArray[Any] | None,
         multilabel: bool,
     ) -> dict[str, float]:
-        """Return the core's values and those of the set metrics, in the order given."""
-        values = dict(of_core)
-        for metric in self._sets:
-            values[metric.key] = _value(metric, target, predictions, weight, multilabel)
-        return {key: values[key] for key in ("loss", *self.keys(sets=True))}
+        """Return the values of the set metrics by key."""
+        return {
+            metric.key: _value(metric, target, predictions, weight, multilabel)
+            for metric in self._sets
+        }
 
 
 def _as_metric(given: Any) -> Metric:
