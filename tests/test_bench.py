@@ -135,7 +135,7 @@ def test_variants_are_compared_with_plain_layers() -> None:
     lines = [line for line in done.stdout.splitlines() if line.endswith("%")]
     assert [line.split()[0] for line in lines[:3]] == ["float32", "float64", "bare"]
     assert [line.split()[0] for line in lines[8:10]] == ["all", "plain"]
-    assert len(lines) == 17
+    assert len(lines) == 18
 
 
 def test_ratios_are_taken_round_by_round_at_the_best_thread_counts(bench: Any) -> None:

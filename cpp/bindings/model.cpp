@@ -48,6 +48,8 @@ py::object input_gradient(const Model& model, const std::vector<py::array>& inpu
   const auto x = views(inputs);
   const Graph& graph = model.graph();
   const Values& values = layer ? graph.layer(*layer).outputs : graph.outputs;
+  require(!layer || values.size() == 1, "input_gradient: the layer '", layer.value_or(""), "' has ",
+          values.size(), " outputs; name one within it that makes the one you mean");
   require(values.size() == 1, "input_gradient: there are ", values.size(), " outputs (",
           join(graph.output_names), "): say which by layer=");
   std::vector<void*> pointers;
@@ -77,9 +79,12 @@ py::object backward_of(Model& model, const std::vector<py::array>& gradients) {
   std::vector<const void*> pointers;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     kept.emplace_back(gradients[i]);
-    const std::vector<Index> shape = {rows, outputs[i].width};
-    require(kept[i].size() == rows * outputs[i].width, "backward: expected a gradient of shape ",
-            shape_text(shape), " (like forward's output), got ",
+    std::vector<Index> shape = {rows};
+    for (const Index n : model.graph().shape(outputs[i])) shape.push_back(n);
+    require(gradients[i].ndim() > 0 && gradients[i].shape(0) == rows &&
+                kept[i].size() == rows * outputs[i].width,
+            "backward: expected a gradient of shape ", shape_text(shape),
+            " (like forward's output), got ",
             py::str(gradients[i].attr("shape")).template cast<std::string>());
     pointers.push_back(kept[i].data());
   }

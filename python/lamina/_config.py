@@ -100,7 +100,7 @@ class Configurable:
         TypeError
             If an argument is missing or unknown.
         """
-        hints = _hints(cls)
+        hints = _hints(cls)  # type: ignore[arg-type]
         return cls(**{name: _restore(value, hints.get(name)) for name, value in config.items()})
 
     @classmethod
@@ -249,6 +249,7 @@ def _kinds(hint: Any) -> list[type[Configurable]]:
     return [kind for part in typing.get_args(hint) for kind in _kinds(part)]
 
 
+@functools.cache
 def _hints(cls: type) -> dict[str, Any]:
     """Return the evaluated annotations of the arguments: a dataclass's fields, or __init__'s."""
     sources = reversed(cls.__mro__) if is_dataclass(cls) else [vars(cls).get("__init__", cls)]

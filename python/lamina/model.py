@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -107,10 +109,12 @@ class Model:
         spec = json.loads(core_model.spec)
         if layers is None:
             layers = [Layer.from_spec(one) for one in spec["layers"]]
+            for layer in (inner for outer in layers for inner in outer._walk()):
+                layer._named_by_model = _is_given_name(layer)
         self._network = Network(list(layers), spec.get("wiring"), spec.get("outputs"))
         for layer, one in zip(self._walk(), _flat(spec["layers"]), strict=True):
             if not one.get("trainable", True):
-                layer.trainable = False
+                object.__setattr__(layer, "trainable", False)  # not for what is inside it
             layer._bind(core_model, one["name"])
         self.dtype = np.dtype(spec["dtype"])
         self.name: str = spec["name"]
@@ -422,7 +426,7 @@ class Model:
         rows: list[tuple[str, ...]] = [("layer", "kind", "output", "parameters", "flops a row")]
         wired = self._network.wiring is not None
         layers = self._core.layers()
-        for i, one in enumerate(layers):
+        for one, sources in zip(layers, _sources(layers), strict=True):
             shapes = [f"({', '.join(['n', *map(str, shape)])})" for shape in one["output_shapes"]]
             row = (
                 "  " * one["depth"] + one["name"],
@@ -431,7 +435,7 @@ class Model:
                 f"{one['parameters']:,}",
                 f"{one['flops']:,}",
             )
-            rows.append((*row, ", ".join(_sources(layers, i))) if wired else row)
+            rows.append((*row, sources) if wired else row)
         if wired:
             rows[0] = (*rows[0], "reads")
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -501,6 +505,15 @@ def _network(layers: Sequence[Layer | Model] | None, inputs: Any, outputs: Any) 
     return network
 
 
+def _is_given_name(layer: Layer) -> bool:
+    """Say whether a layer out of a file has such a name as models give: dense, dense_1, ….
+
+    A copy in another model leaves it behind, as one of a model that was never in a file does.
+    """
+    snake = re.sub("(?<!^)(?=[A-Z])", "_", type(layer).__name__).lower()
+    return re.fullmatch(rf"{snake}(_\d+)?", layer.name or "") is not None
+
+
 def _flat(specs: Sequence[Any]) -> Iterator[dict[str, Any]]:
     """Yield the specs of layers and of those inside them, as Layer._walk goes."""
     for spec in specs:
@@ -511,18 +524,20 @@ def _flat(specs: Sequence[Any]) -> Iterator[dict[str, Any]]:
         yield from _flat(spec.get("layers", []))
 
 
-def _sources(layers: Sequence[dict[str, Any]], place: int) -> list[str]:
-    """Return the names of the layers that one reads: of those built before, and no deeper."""
-    mine = layers[place]
-    names = []
-    for value in mine["inputs"]:
-        makers = [
-            one["name"]
-            for one in layers[:place]
-            if value in one["outputs"] and one["depth"] <= mine["depth"]
-        ]
-        names += makers[-1:]
-    return names
+def _sources(layers: Sequence[dict[str, Any]]) -> list[str]:
+    """Return for each layer the names of those that it reads: built before, and no deeper."""
+    makers: dict[int, list[dict[str, Any]]] = {}  # by value
+    lines = []
+    for layer in layers:
+        names: list[str] = []
+        for value in layer["inputs"]:
+            latest = reversed(makers.get(value, []))
+            near = (one["name"] for one in latest if one["depth"] <= layer["depth"])
+            names += itertools.islice(near, 1)
+        lines.append(", ".join(names))
+        for value in layer["outputs"]:
+            makers.setdefault(value, []).append(layer)
+    return lines
 
 
 def _bytes(size: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from lamina.layers import Input, Layer
 from lamina.layers.base import Node
 
 __all__ = ["Network", "network_of", "written"]
+
+_DEEPEST = 20  # calls within calls on a line of Python, which reads no more than some hundred
 
 
 class Network(NamedTuple):
@@ -40,6 +43,8 @@ def network_of(inputs: Any, outputs: Any) -> Network:
     for one in begin:
         if not isinstance(one, Input):
             raise TypeError(f"Model: inputs are what lm.Input(…) made, got {type(one).__name__}")
+    if len({id(one) for one in begin}) < len(begin):
+        raise ValueError("Model: an Input stands twice in inputs")
     nodes = [Node(end, ()) if isinstance(end, Input) else end for end in ends]
     for node in nodes:
         if not isinstance(node, Node):
@@ -50,10 +55,11 @@ def network_of(inputs: Any, outputs: Any) -> Network:
     reached = _Reached(begin)
     for node in nodes:
         reached.visit(node)
+    sources = [reached.source(node) for node in nodes]
     unused = [one for one in begin if id(one) not in reached.read]
     if unused:
         raise ValueError(f"Model: no output depends on {unused[0]!r}; leave it out of inputs")
-    return Network(reached.layers, reached.wiring, [reached.source(node) for node in nodes])
+    return Network(reached.layers, reached.wiring, sources)
 
 
 class _Reached:
@@ -78,17 +84,18 @@ class _Reached:
             self._add(waiting.pop())
 
     def source(self, node: Node) -> list[int]:
+        """Return where a node that has been visited stands."""
+        if self._calls[id(node.layer)] != node.inputs:
+            raise ValueError(
+                f"Model: {node.layer!r} is called twice, and its parameters cannot be shared; "
+                "call a copy: copy.deepcopy(layer)(x)"
+            )
         self.read.add(id(node.layer))
         return [self._places[id(node.layer)], node.index]
 
     def _add(self, node: Node) -> None:
         layer = node.layer
         if id(layer) in self._places:
-            if self._calls[id(layer)] != node.inputs:
-                raise ValueError(
-                    f"Model: {layer!r} is called twice, and its parameters cannot be shared; "
-                    "call a copy: copy.deepcopy(layer)(x)"
-                )
             return
         if isinstance(layer, Input):
             raise ValueError(f"Model: an output depends on {layer!r}, which is not in inputs")
@@ -99,28 +106,30 @@ class _Reached:
 
 
 def written(network: Network) -> str:
-    """Return the arguments of the Model as Python; what is read twice gets a name on the way."""
+    """Return the arguments of the Model as Python; what is read twice, or lies deep, has a name."""
     if network.wiring is None or network.outputs is None:
         return f"[{', '.join(map(repr, network.layers))}]"
     sources = [source for reads in network.wiring for source in reads] + network.outputs
-    named: dict[int, str] = {}
+    readers = Counter(place for place, _ in sources)
+    begin: list[str] = []
+    steps: list[str] = []  # of the list of outputs, before these
+    texts: list[str] = []
+    depths: list[int] = []
 
-    def write(source: list[int]) -> str:
+    def text_of(source: list[int]) -> str:
         place, index = source
-        if place not in named:
-            named[place] = f"x{place}"
-            text = repr(network.layers[place])
-            if reads := network.wiring[place]:  # type: ignore[index]
-                inside = ", ".join(write(one) for one in reads)
-                text += f"([{inside}])" if len(reads) > 1 else f"({inside})"
-            often = sum(one[0] == place for one in sources) > 1
-            text = f"({named[place]} := {text})" if often or not reads else text
-        else:
-            text = named[place]
         several = network.layers[place]._count_outputs() > 1
-        return f"{text}[{index}]" if several else text
+        return f"{texts[place]}[{index}]" if several else texts[place]
 
-    begin = [i for i, reads in enumerate(network.wiring) if not reads]
-    ins = ", ".join(write([i, 0]) for i in begin)
-    outs = ", ".join(write(source) for source in network.outputs)
-    return f"inputs=[{ins}], outputs=[{outs}]"
+    for place, (layer, reads) in enumerate(zip(network.layers, network.wiring, strict=True)):
+        inside = ", ".join(map(text_of, reads))
+        call = f"([{inside}])" if len(reads) > 1 else f"({inside})" if reads else ""
+        depth = 1 + max((depths[one[0]] for one in reads), default=0)
+        named = not reads or readers[place] > 1 or depth > _DEEPEST
+        texts.append(f"x{place}" if named else f"{layer!r}{call}")
+        depths.append(0 if named else depth)
+        if named:
+            (steps if reads else begin).append(f"x{place} := {layer!r}{call}")
+    outs = ", ".join([*steps, *map(text_of, network.outputs)])
+    last = f"[-{len(network.outputs)}:]" if steps else ""
+    return f"inputs=[{', '.join(begin)}], outputs=[{outs}]{last}"

@@ -102,7 +102,8 @@ std::string snake_case(const std::string& text) {
 std::string Names::unique(const std::string& class_name, const std::string& wanted) {
   if (!wanted.empty()) {
     require(wanted.find('/') == std::string::npos, "layer name '", wanted, "': '/' is not allowed");
-    require(used_.emplace(wanted, 1).second, "two layers are named '", wanted, "'");
+    require(used_.emplace(wanted, 1).second, "two layers are named '", wanted,
+            "'; a name stands once in a model, the layers of models within it included");
     return wanted;
   }
   const std::string base = snake_case(class_name);

@@ -59,6 +59,9 @@ std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& 
           "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
   Builder builder(m.graph_);
   m.graph_.outputs = build_network(m.network_, builder, &m.graph_.output_names);
+  for (std::size_t i = 0; i < m.graph_.outputs.size(); ++i)
+    require(!m.graph_.outputs[i].codes, "Model: the output '", m.graph_.output_names[i],
+            "' is category codes; put an Embedding behind");
   keep_outputs_apart(m.graph_, builder);
   require(!m.graph_.parameters.tensors.empty(), "Model: no layer has parameters; add a lm.Dense");
   m.freeze(fields.at("layers"), write_layers(m.network_.layers));

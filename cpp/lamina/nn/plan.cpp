@@ -13,14 +13,26 @@ constexpr Index kTileElements = 16384;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
+// By value: is one of these outputs made of it?
+std::vector<bool> needed_for(const Values& outputs, const Graph& graph) {
+  std::vector<bool> needed(at(graph.value_count()), false);
+  for (const Value& y : outputs) needed[at(y.id)] = true;
+  for (auto op = graph.ops.rbegin(); op != graph.ops.rend(); ++op)
+    if (needed[at((*op)->output.id)])
+      for (const Value& x : (*op)->inputs) needed[at(x.id)] = true;
+  return needed;
+}
+
 }  // namespace
 
 int output_activation(const Graph& graph, std::size_t output, bool behind_penalty) {
+  const std::vector<bool> needed = needed_for(graph.outputs, graph);
   const auto readers = [&](int value) {
     Index n = 0;
     for (const Value& y : graph.outputs) n += y.id == value;
     for (const auto& op : graph.ops)
-      for (const Value& x : op->inputs) n += x.id == value;
+      if (needed[at(op->output.id)])
+        for (const Value& x : op->inputs) n += x.id == value;
     return n;
   };
   int value = graph.outputs[output].id;
@@ -55,17 +67,6 @@ bool Plan::trainable(const OpBase& op) const {
                      [&](int t) { return graph.parameters.tensors[at(t)].trainable; });
 }
 
-// By value: is an output made of it?
-std::vector<bool> Plan::needed() const {
-  std::vector<bool> needed(at(graph.value_count()), false);
-  for (const Value& y : options.outputs.empty() ? graph.outputs : options.outputs)
-    needed[at(y.id)] = true;
-  for (auto op = graph.ops.rbegin(); op != graph.ops.rend(); ++op)
-    if (needed[at((*op)->output.id)])
-      for (const Value& x : (*op)->inputs) needed[at(x.id)] = true;
-  return needed;
-}
-
 void Plan::choose_ops() {
   alias_.resize(at(graph.value_count()));
   std::iota(alias_.begin(), alias_.end(), 0);
@@ -73,7 +74,7 @@ void Plan::choose_ops() {
   std::vector<int> fused;
   for (std::size_t i = 0; i < options.fuse.size(); ++i)
     if (options.fuse[i]) fused.push_back(output_activation(graph, i));
-  const std::vector<bool> wanted = needed();
+  const std::vector<bool> wanted = needed_for(outputs, graph);
   for (const auto& op : graph.ops) {
     if (!wanted[at(op->output.id)]) continue;
     const bool identity = op->flags.view ||
@@ -188,7 +189,7 @@ struct Plan::Use {
   Index width = 0;
   bool wanted() const { return first_stage >= 0; }
   void touch(int stage, int place) {
-    if (first_stage < 0) first_stage = stage, first = place;
+    if (first_stage < 0 || place < first) first_stage = stage, first = place;
     last_stage = std::max(last_stage, stage);
     last = std::max(last, place);
   }
@@ -250,6 +251,9 @@ void Plan::assign_memory() {
       for (const Value& y : outputs) touch_gradient(y.id, s, place);
     }
   }
+  // Whoever copies the outputs of a block, behind its last action.
+  ++place;
+  if (!options.loss && !options.backward) touch_outputs(last_stage - 1, place);
   // After the last stage: the parameters phase, and whoever reads the output or input gradients.
   ++place;
   if (options.keep_output) touch_outputs(last_stage, place);
@@ -294,9 +298,6 @@ void Plan::place_stores(const std::vector<Use>& uses, std::vector<int>& group) {
     if (!uses[at(m)].wanted()) continue;
     Use& into = merged[at(group[at(m)])];
     into.width = uses[at(m)].width;
-    if (into.wanted())
-      into.first = std::min(into.first, uses[at(m)].first),
-      into.first_stage = std::min(into.first_stage, uses[at(m)].first_stage);
     into.touch(uses[at(m)].first_stage, uses[at(m)].first);
     into.touch(uses[at(m)].last_stage, uses[at(m)].last);
   }

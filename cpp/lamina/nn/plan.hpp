@@ -80,7 +80,6 @@ class Plan {
 
  private:
   struct Use;
-  std::vector<bool> needed() const;
   void choose_ops();
   void choose_gradients();
   void choose_width();

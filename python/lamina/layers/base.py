@@ -76,6 +76,8 @@ class Layer(Configurable):
         >>> lm.Model(inputs=x, outputs=y, seed=0).num_parameters
         1409
         """
+        if self._is_input:
+            raise TypeError(f"{self!r} begins a model: it is read, and reads nothing itself")
         given = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
         nodes = tuple(_as_node(self, one) for one in given)
         if not nodes:
@@ -103,8 +105,8 @@ class Layer(Configurable):
             self._named_by_model = True
             object.__setattr__(self, "name", name)
         self._core_model = core_model
-        if not self.trainable:
-            self.trainable = False  # for the core, too, where it is no argument of the layer
+        if not self.trainable:  # for the core, too; what is inside the layer has its own say
+            core_model.set_trainable(self.name, False)
 
     def _check_unowned(self) -> None:
         """Raise ValueError if a model owns the layer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -16,10 +16,8 @@ __all__ = ["Parallel", "Residual"]
 class _Container(Layer):
     """A layer made of layers."""
 
-    _weights: list[NDArray[Any]] | None = None  # what a new model begins with, tensor by tensor
-    _transient: ClassVar[tuple[str, ...]] = (*Layer._transient, "_weights")
-
     layers: Sequence[Layer | Sequence[Layer]]
+    _weights: list[NDArray[Any]] | None = None  # of a nested model: what the outer one begins with
 
     def __post_init__(self) -> None:
         """Keep the layers in lists of our own."""

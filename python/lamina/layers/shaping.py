@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
 
 from lamina.layers.base import Layer
 
@@ -119,6 +123,11 @@ class Reshape(Layer):
 
     def __post_init__(self) -> None:
         """Keep the shape as a tuple, however it was written."""
-        shape = self.target_shape
-        whole = (shape,) if isinstance(shape, int) else tuple(shape)
-        object.__setattr__(self, "target_shape", tuple(int(size) for size in whole))
+        shape: Any = self.target_shape
+        sizes = shape if np.ndim(shape) else (shape,)
+        try:
+            whole = tuple(operator.index(size) for size in sizes)
+        except TypeError:
+            message = f"Reshape: target_shape takes whole numbers, got {shape!r}"
+            raise TypeError(message) from None
+        object.__setattr__(self, "target_shape", whole)
