@@ -264,7 +264,6 @@ def test_names_of_nested_models():
         outer.predict(X, layer="encodr")
 
 
-@pytest.mark.xfail(strict=True, reason="whether weights wait for data is known of a whole model")
 def test_what_has_seen_data_is_not_scaled_again():
     """The inner kernels were scaled by the inner model's first fit; they are weights now."""
     inner = lm.Model([lm.Input(6), lm.Dense(4, kernel_initializer="unit_variance")], seed=0)
@@ -276,3 +275,33 @@ def test_what_has_seen_data_is_not_scaled_again():
         9 * X, np.ones((41, 1)), epochs=1, verbose=0
     )
     assert_same(nested.kernel, before)
+
+
+def test_an_adapted_model_stands_in_another():
+    """The outer model predicts at once, and its first fit leaves the inner statistics alone."""
+    inner = lm.Model([lm.Input(6), lm.Normalization(), lm.Dense(4)], seed=0)
+    inner.adapt(X)
+    outer = lm.Model([lm.Input(6), inner, lm.Normalization(), lm.Dense(1)], seed=0)
+    with pytest.raises(RuntimeError, match="normalization_1"):
+        outer.predict(X)
+    before = outer.layers[0].layers[1].center.copy()
+    lm.Trainer(outer, loss="mse", optimizer=lm.SGD(0.0)).fit(
+        9 * X, np.ones((41, 1)), epochs=1, verbose=0
+    )
+    assert_same(outer.layers[0].layers[1].center, before)
+    assert_same(outer.predict(X, layer="dense"), inner.predict(X))
+    fresh = lm.Model([lm.Input(6), lm.Normalization(), lm.Dense(4)], seed=0)
+    with pytest.raises(RuntimeError, match="normalization"):
+        lm.Model([lm.Input(6), fresh, lm.Dense(1)], seed=0).predict(X)
+
+
+def test_a_kernel_that_was_frozen_waits_until_it_is_free():
+    layer = lm.Dense(4, kernel_initializer="unit_variance", trainable=False)
+    model = lm.Model([lm.Input(6), layer, lm.Dense(1)], seed=0)
+    trainer = lm.Trainer(model, loss="mse", optimizer=lm.SGD(learning_rate=0.0))
+    before = layer.kernel.copy()
+    trainer.fit(9 * X, np.ones((41, 1)), epochs=1, verbose=0)
+    assert_same(layer.kernel, before)
+    layer.trainable = True
+    trainer.fit(9 * X, np.ones((41, 1)), epochs=1, verbose=0)
+    np.testing.assert_allclose(model.predict(9 * X, layer="dense").std(axis=0), 1, rtol=1e-5)

@@ -185,6 +185,9 @@ py::list layers(const Model& model) {
     row["output_shapes"] = shapes(model, layer.outputs);
     row["parameters"] = parameters;
     row["flops"] = flops;
+    row["waits"] = std::any_of(graph.ops.begin(), graph.ops.end(), [&](const auto& op) {
+      return op->layer == layer.name && op->waits;
+    });
     out.append(row);
   }
   return out;
@@ -255,6 +258,9 @@ void bind_model(py::module_& m) {
       .def("backward", &backward, "gradients"_a)
       .def("initialize", &initialize, "inputs"_a, "num_threads"_a = py::none())
       .def("adapt", &adapt, "inputs"_a, "num_threads"_a = py::none())
+      .def(
+          "note_data_seen",
+          [](Model& self, const std::string& layer) { self.note_data_seen(layer); }, "layer"_a)
       .def("set_trainable", &Model::set_trainable, "layer"_a, "trainable"_a)
       .def("fingerprint", [](Model& self) { return fingerprint(self); })
       .def(

@@ -130,7 +130,12 @@ class Model:
         mine = [one["name"] for one in self._core.tensors() if one["layer"] in names]
         for name, values in zip(mine, nested._weights or [], strict=nested._weights is not None):
             self._core.view(name)[...] = values
-        nested.__dict__.pop("_weights", None)
+        inside = list(nested._walk())[1:]
+        for inner, waits in zip(inside, nested._waiting or [], strict=nested._waiting is not None):
+            if not waits:
+                self._core.note_data_seen(str(inner.name))
+        for attribute in ("_weights", "_waiting"):
+            nested.__dict__.pop(attribute, None)
 
     def _as_layer(self) -> NestedModel:
         """Return copies of the layers as one, which begins with the weights that these have."""
@@ -142,6 +147,7 @@ class Model:
             name=None if self.name == "model" else self.name,
         )
         layer._weights = [self._core.view(one["name"]).copy() for one in self._core.tensors()]
+        layer._waiting = [one["waits"] for one in self._core.layers()]
         return layer
 
     def __call__(self, inputs: Any) -> Any:

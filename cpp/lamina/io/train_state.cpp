@@ -124,7 +124,7 @@ struct Counters {
   std::uint64_t iterations = 0, collected = 0, planned_steps = 0, planned_epochs = 0;
   std::vector<std::uint64_t> since;
   double rate_scale = 1;
-  bool awaits_data = false;
+  Json spec;  // of the model
 };
 
 Counters read_counters(const Json& json) {
@@ -160,7 +160,7 @@ void decode_of(TrainerOf<T>& trainer, const TensorFile& file, const Counters& co
   const Model::Guard guard(*trainer.model);
   load_buffers(trainer, file, stepped, counters.since);
   trainer.state = counters.state;
-  trainer.model->set_awaits_data(counters.awaits_data);
+  trainer.model->set_waiting(counters.spec);
   trainer.optimizer->iterations = counters.iterations;
   trainer.optimizer->collected = counters.collected;
   trainer.optimizer->epoch = counters.state.epoch;
@@ -200,7 +200,7 @@ void decode_state(Trainer& trainer, std::span<const char> bytes) {
                 write_optimizer(trainer.optimizer->settings),
             "the state belongs to another optimizer: ", text("optimizer"));
     counters = read_counters(json);
-    counters.awaits_data = !parse_json("train state", text("spec")).value("initialized", true);
+    counters.spec = parse_json("train state", text("spec"));
   } catch (const Json::exception& error) {
     fail("train state: not of the expected form: ", error.what());
   }

@@ -18,6 +18,14 @@ int root(const Graph& graph, int value) {
   return value;
 }
 
+// Would a look at data serve the op? Frozen kernels are left as they are.
+bool served(const Graph& graph, const OpBase& op) {
+  return op.flags.adapts || std::any_of(op.tensors.begin(), op.tensors.end(), [&](int t) {
+           const Tensor& tensor = graph.parameters.tensors[static_cast<std::size_t>(t)];
+           return data_rows(tensor.initializer) > 0 && tensor.trainable;
+         });
+}
+
 // Two outputs that are the same matrix would share its gradient: the second becomes a copy.
 void keep_outputs_apart(Graph& graph, Builder& builder) {
   std::vector<int> roots;
@@ -66,7 +74,7 @@ std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& 
   require(!m.graph_.parameters.tensors.empty(), "Model: no layer has parameters; add a lm.Dense");
   m.freeze(fields.at("layers"), write_layers(m.network_.layers));
   m.adapts_ = adapts(m.graph_);
-  m.awaits_data_ = m.has_data_driven() && !fields.flag("initialized", false);
+  m.set_waiting(spec);
   if (auto* f = dynamic_cast<ModelOf<float>*>(model.get()))
     f->initialize();
   else
@@ -113,20 +121,54 @@ Json Model::spec() const {
               {"seed", seed_}};
   write_network(network_, out);
   note_trainable(out["layers"]);
-  if (has_data_driven()) out["initialized"] = !awaits_data_;
+  if (!has_data_driven()) return out;
+  Json waiting = Json::array();
+  for (const auto& op : graph_.ops)
+    if (op->waits && (waiting.empty() || waiting.back() != op->layer)) waiting.push_back(op->layer);
+  out["initialized"] = waiting.empty();
+  if (!waiting.empty()) out["waiting"] = waiting;
   return out;
 }
 
 bool Model::has_data_driven() const {
-  const auto& all = graph_.parameters.tensors;
-  return adapts_ || std::any_of(all.begin(), all.end(),
-                                [](const Tensor& t) { return data_rows(t.initializer) > 0; });
+  return std::any_of(graph_.ops.begin(), graph_.ops.end(),
+                     [this](const auto& op) { return learns_from_data(graph_, *op); });
+}
+
+void Model::set_waiting(const Json& spec) {
+  const bool initialized = spec.value("initialized", false);
+  const Json* names = spec.contains("waiting") ? &spec.at("waiting") : nullptr;
+  for (const auto& op : graph_.ops)
+    op->waits = !initialized && learns_from_data(graph_, *op) &&
+                (!names || std::find(names->begin(), names->end(), op->layer) != names->end());
+  count_waiting();
+}
+
+void Model::note_data_seen() {
+  for (const auto& op : graph_.ops) op->waits = op->waits && !served(graph_, *op);
+  count_waiting();
+}
+
+void Model::note_data_seen(const std::string& layer) {
+  for (const auto& op : graph_.ops)
+    if (op->layer == layer) op->waits = false;
+  count_waiting();
+}
+
+void Model::count_waiting() {
+  bool any = false, statistics = false;
+  for (const auto& op : graph_.ops) {
+    any = any || (op->waits && served(graph_, *op));
+    statistics = statistics || (op->waits && op->flags.adapts);
+  }
+  awaits_data_ = any;
+  unadapted_ = statistics;
 }
 
 void Model::refuse_unadapted() const {
   std::vector<std::string> layers;
   for (const auto& op : graph_.ops)
-    if (op->flags.adapts) layers.push_back(concat("'", op->layer, "'"));
+    if (op->flags.adapts && op->waits) layers.push_back(concat("'", op->layer, "'"));
   throw StateError(
       concat(join(layers), layers.size() > 1 ? " have" : " has",
              " not seen data yet: call model.adapt(X) with the training data, or fit"));
@@ -139,6 +181,7 @@ void Model::set_trainable(const std::string& layer, bool trainable) {
   }
   for (auto& op : graph_.ops)
     if (op->layer == layer && !op->flags.row_local) op->frozen = !trainable;
+  count_waiting();
   ++version_;
 }
 
@@ -281,7 +324,7 @@ void ModelOf<T>::look_at(const std::vector<ArrayView>& inputs, int num_threads, 
   const Buffer<T> start =
       learned_from(Batch{{nullptr, 0, n}, &inputs}, looking_threads(*this, num_threads, n), what);
   std::copy_n(start.data(), start.size(), parameters_.data());
-  awaits_data_ = false;
+  note_data_seen();
 }
 
 template <class T>
@@ -290,7 +333,7 @@ void ModelOf<T>::initialize_from(const std::vector<ArrayView>& inputs, int num_t
           "initialize: no trainable kernel has an initializer that wants data, as in "
           "lm.Dense(64, kernel_initializer='unit_variance')");
   require(check_inputs(inputs) > 0, "initialize: expected at least one row, got none");
-  look_at(inputs, num_threads, {awaits_data_, true});
+  look_at(inputs, num_threads, {Look::waiting, Look::all});
 }
 
 template <class T>
@@ -299,7 +342,7 @@ void ModelOf<T>::adapt_to(const std::vector<ArrayView>& inputs, int num_threads)
           "adapt: no layer of this model adapts to data, as lm.Normalization() behind the input "
           "does (one with given statistics has nothing to learn)");
   require(check_inputs(inputs) > 0, "adapt: expected at least one row, got none");
-  look_at(inputs, num_threads, {true, awaits_data_});
+  look_at(inputs, num_threads, {Look::all, Look::waiting});
 }
 
 template class ModelOf<float>;

@@ -63,12 +63,14 @@ class Model {
   // is nothing of its kind: initialize_from() scales the kernels, adapt_to() learns statistics, and
   // what waits besides goes along.
   bool awaits_data() const { return awaits_data_; }
-  void set_awaits_data(bool awaits) { awaits_data_ = awaits; }
+  void note_data_seen();  // by all that a look serves: frozen kernels go on waiting
+  void note_data_seen(const std::string& layer);  // by this one
+  void set_waiting(const Json& spec);             // as a model's spec has it
   virtual void initialize_from(const std::vector<ArrayView>& inputs, int num_threads) = 0;
   virtual void adapt_to(const std::vector<ArrayView>& inputs, int num_threads) = 0;
   // Raises StateError while layers that adapt have not seen data: nothing could be computed.
   void require_adapted() const {
-    if (awaits_data_ && adapts_) [[unlikely]]
+    if (unadapted_) [[unlikely]]
       refuse_unadapted();
   }
 
@@ -93,6 +95,7 @@ class Model {
   void freeze(const Json& given, const Json& built);
   void note_trainable(Json& layers) const;
   bool has_data_driven() const;
+  void count_waiting();
   [[noreturn]] void refuse_unadapted() const;
 
   Graph graph_;
@@ -101,7 +104,7 @@ class Model {
   std::string name_;
   unsigned version_ = 0;
   bool has_gradients_ = false, adapts_ = false;
-  std::atomic<bool> busy_{false}, awaits_data_{false};
+  std::atomic<bool> busy_{false}, awaits_data_{false}, unadapted_{false};
 };
 
 template <class T>

@@ -84,6 +84,7 @@ class OpBase {
   std::vector<int> tensors;  // parameters that this op computes gradients for
   int index = 0;             // place in the list
   bool frozen = false;       // batch-coupled ops alone: trains as in inference
+  bool waits = false;        // to see data before it trains (nn/adapt.hpp)
 
   // A parameter that changes with the step; its value in a training step is Context::scheduled.
   virtual const Scheduled* scheduled() const { return nullptr; }

@@ -23,8 +23,9 @@ Index rows_wanted(const ParameterTable& table) {
   return most;
 }
 
-// The kernel that an op multiplies by if it waits for data, or null.
-const Tensor* waiting_kernel(const Graph& graph, const OpBase& op) {
+// The kernel that an op multiplies by if data scale it, or null.
+const Tensor* scaled_kernel(const Graph& graph, const OpBase& op, bool waiting) {
+  if (waiting && !op.waits) return nullptr;
   for (const int t : op.tensors) {
     const Tensor& tensor = graph.parameters.tensors[static_cast<std::size_t>(t)];
     if (rows_wanted(tensor) > 0) return &tensor;
@@ -49,9 +50,9 @@ void divide_columns(const ColumnMoments& moments, const Tensor& t, T* kernel) {
   }
 }
 
-bool any_waits(const Graph& graph, Range ops) {
+bool any_scaled(const Graph& graph, Range ops, bool waiting) {
   for (Index i = ops.begin; i < ops.end; ++i)
-    if (waiting_kernel(graph, *graph.ops[static_cast<std::size_t>(i)])) return true;
+    if (scaled_kernel(graph, *graph.ops[static_cast<std::size_t>(i)], waiting)) return true;
   return false;
 }
 
@@ -61,8 +62,8 @@ bool wants_data(const ParameterTable& table) { return rows_wanted(table) > 0; }
 
 template <class T>
 void scale_to_unit_variance(const Graph& graph, const Batch& rows, std::uint64_t seed, int threads,
-                            Range ops, T* parameters) {
-  if (!any_waits(graph, ops)) return;
+                            Range ops, bool waiting, T* parameters) {
+  if (!any_scaled(graph, ops, waiting)) return;
   Batch batch = rows;
   batch.rows = std::min(rows.rows, rows_wanted(graph.parameters));
   batch.following = 0;
@@ -97,7 +98,7 @@ void scale_to_unit_variance(const Graph& graph, const Batch& rows, std::uint64_t
       const OpBase& op = *graph.ops[static_cast<std::size_t>(action.op)];
       const Tensor* kernel =
           action.kind == ActionKind::forward && action.op >= ops.begin && action.op < ops.end
-              ? waiting_kernel(graph, op)
+              ? scaled_kernel(graph, op, waiting)
               : nullptr;
       if (!kernel) continue;
       const Index n = std::min(batch.rows, rows_wanted(*kernel));
@@ -111,8 +112,8 @@ void scale_to_unit_variance(const Graph& graph, const Batch& rows, std::uint64_t
 }
 
 template void scale_to_unit_variance<float>(const Graph&, const Batch&, std::uint64_t, int, Range,
-                                            float*);
+                                            bool, float*);
 template void scale_to_unit_variance<double>(const Graph&, const Batch&, std::uint64_t, int, Range,
-                                             double*);
+                                             bool, double*);
 
 }  // namespace lamina

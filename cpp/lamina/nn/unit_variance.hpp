@@ -11,7 +11,8 @@ namespace lamina {
 // Does a trainable kernel wait for data? (Frozen ones are left as they are.)
 bool wants_data(const ParameterTable& table);
 
-// Rescales such kernels of the ops with places in `ops`, in `parameters`. A unit whose
+// Rescales such kernels of the ops with places in `ops`, or those of them whose op waits for data,
+// in `parameters`. A unit whose
 // pre-activations are all the same, or nearly, is left alone. Dropout is off; batch normalisation
 // goes by the mean and variance of these rows and its running statistics stay. `rows`: those of the
 // data, of which each kernel looks at the first so many as its initialiser says. The bits do not
@@ -19,6 +20,6 @@ bool wants_data(const ParameterTable& table);
 // finite.
 template <class T>
 void scale_to_unit_variance(const Graph& graph, const Batch& rows, std::uint64_t seed, int threads,
-                            Range ops, T* parameters);
+                            Range ops, bool waiting, T* parameters);
 
 }  // namespace lamina

@@ -135,7 +135,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   order_epoch_ = ~0ull;
   optimizer->in_fit = true;
   std::copy_n(start.data(), start.size(), net_.weights());
-  net_.set_awaits_data(false);
+  net_.note_data_seen();
   guard_ = std::move(guard);
   unless_begun.net = nullptr;
 }

@@ -17,7 +17,9 @@ class _Container(Layer):
     """A layer made of layers."""
 
     layers: Sequence[Layer | Sequence[Layer]]
-    _weights: list[NDArray[Any]] | None = None  # of a nested model: what the outer one begins with
+    # Of a nested model: what the outer one begins with, and which layers have yet to see data.
+    _weights: list[NDArray[Any]] | None = None
+    _waiting: list[bool] | None = None
 
     def __post_init__(self) -> None:
         """Keep the layers in lists of our own."""
