@@ -488,3 +488,18 @@ def test_saved_and_loaded(tmp_path):
     assert loaded.fingerprint() == model.fingerprint()
     assert loaded.output_names == model.output_names
     assert_same(loaded.predict(X), model.predict(X))
+
+
+def test_gradients_of_several_inputs_and_outputs_are_checked():
+    x, day = lm.Input(3, name="x"), lm.Input(1, kind="codes", cardinalities=[4], name="day")
+    h = lm.Dense(5, activation="tanh")(lm.Concatenate()([x, lm.Embedding(2)(day)]))
+    outputs = [lm.Dense(1)(h), lm.Dense(3, activation="softmax")(h)]
+    model = lm.Model(inputs=[x, day], outputs=outputs, seed=0)
+    data = {"x": RNG.normal(size=(8, 3)), "day": np.arange(8) % 4}
+    targets = [RNG.normal(size=(8, 1)), np.arange(8) % 3]
+    losses = [lm.losses.MeanSquaredError(), lm.losses.CategoricalCrossentropy()]
+    found = lm.check_gradients(model, data, targets, losses)
+    assert {"x", "dense/kernel", "dense_2/bias", "embedding/embeddings"} <= set(found.errors)
+    assert found.max_error < 1e-7
+    with pytest.raises(ValueError, match="y must be a list of 2"):
+        lm.check_gradients(model, data, targets[0], losses)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lamina._isa import core
+from lamina.data import as_inputs
 from lamina.losses import Loss
 from lamina.model import Model
 
@@ -24,8 +27,8 @@ class GradientCheck:
     Attributes
     ----------
     errors : dict of str to float
-        For each tensor, and ``"input"``: the largest difference, as a share of the largest entry of
-        the numerical gradient.
+        For each tensor, and ``"input"`` (each input by name, if there are several): the largest
+        difference, as a share of the largest entry of the numerical gradient.
     """
 
     errors: dict[str, float]
@@ -38,9 +41,9 @@ class GradientCheck:
 
 def check_gradients(
     model: Model,
-    x: ArrayLike,
-    y: ArrayLike,
-    loss: Loss,
+    x: Any,
+    y: Any,
+    loss: Loss | Sequence[Loss],
     *,
     epsilon: float = 1e-6,
     entries: int = 200,
@@ -53,10 +56,12 @@ def check_gradients(
     ----------
     model : Model
         Left as it is.
-    x, y : array_like
+    x : array_like; for several inputs a dict by name or a tuple
         A small batch.
-    loss : Loss
-        An object, for instance ``lm.losses.MeanSquaredError()``.
+    y : array_like; for several outputs a sequence of them
+        Its targets.
+    loss : Loss; for several outputs one for all, or a sequence of them
+        Objects, for instance ``lm.losses.MeanSquaredError()``. Several are added up.
     epsilon : float, default 1e-6
         The step. Points nearer than this to a kink (relu at 0) give a wrong difference.
     entries : int, default 200
@@ -76,12 +81,25 @@ def check_gradients(
     True
     """
     twin = _double(model)
-    x, y = np.array(x, dtype=np.float64), np.asarray(y)
-    output = twin.forward(x)
-    dx = twin.backward(loss.gradient(y, output))
+    ports = twin._core.ports()
+    rows = [
+        np.array(one, dtype=np.float64 if port["kind"] == "numeric" else np.int32)
+        for one, port in zip(as_inputs(x, ports), ports, strict=True)
+    ]
+    batch = rows[0] if len(rows) == 1 else tuple(rows)
+    count = len(twin.output_names)
+    targets = [np.asarray(one) for one in (_several("y", y, count) if count > 1 else [y])]
+    losses = _several("loss", loss, count) if isinstance(loss, (list, tuple)) else [loss] * count
+
+    def outputs(found: Any) -> Any:
+        return zip(losses, targets, found if count > 1 else [found], strict=True)
+
+    gradients = [of.gradient(t, p) for of, t, p in outputs(twin.forward(batch))]
+    dx = twin.backward(gradients if count > 1 else gradients[0])
 
     def value() -> float:
-        return loss(y, twin.predict(x, num_threads=1))
+        found = twin.predict(batch, num_threads=1)
+        return math.fsum(of(t, p) for of, t, p in outputs(found))
 
     errors = {}
     for tensor in twin._core.tensors():
@@ -90,9 +108,18 @@ def check_gradients(
         name = tensor["name"]
         analytic = twin._core.gradient_view(name).copy()
         errors[name] = _error(twin._core.view(name), analytic, value, epsilon, entries)
-    if dx is not None:
-        errors["input"] = _error(x, dx, value, epsilon, entries)
+    for port, array, gradient in zip(ports, rows, dx if len(ports) > 1 else [dx], strict=True):
+        if gradient is not None:
+            name = "input" if len(ports) == 1 else port["name"]
+            errors[name] = _error(array, gradient, value, epsilon, entries)
     return GradientCheck(errors)
+
+
+def _several(what: str, given: Any, count: int) -> list[Any]:
+    """Return what is given for each of several outputs."""
+    if not isinstance(given, (list, tuple)) or len(given) != count:
+        raise ValueError(f"check_gradients: {what} must be a list of {count}, one an output")
+    return list(given)
 
 
 def _error(
