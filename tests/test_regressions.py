@@ -1,5 +1,6 @@
 """Faults that were found once, each with what showed it."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -360,3 +361,52 @@ def test_weights_that_the_user_sets_between_fits_are_where_the_average_begins():
     model.layers[0].kernel[:] = 5
     trainer.fit(x, x, epochs=1, batch_size=8, verbose=0)
     assert model.layers[0].kernel[0, 0] == pytest.approx(5, rel=1e-5)
+
+
+@pytest.mark.parametrize("between", [lm.Flatten(), lm.Dropout(0.5), lm.GaussianNoise(0.5)])
+@pytest.mark.parametrize("maker", [lm.Normalization, lm.RobustScale, lm.Impute])
+def test_preprocessing_behind_what_is_left_out(between, maker):
+    """It looked for its input where nothing is kept: the process ended."""
+    images = 1.6e9 + X.reshape(-1, 2, 2)
+    models = []
+    for layers in ([copy.deepcopy(between), maker(), lm.Flatten()], [maker(), lm.Flatten()]):
+        model = lm.Model([lm.Input((2, 2)), *layers], seed=0)
+        model.adapt(images)
+        models.append(model)
+    expected = models[1].predict(images)
+    np.testing.assert_array_equal(models[0].predict(images), expected)
+    frozen = models[0].freeze_for_inference()
+    np.testing.assert_array_equal(frozen.predict(images), expected)
+    np.testing.assert_array_equal(*(m.input_gradient(images) for m in models))
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_missing_values_in_rows_of_another_shape(mapped, tmp_path):
+    """NaN was refused where a Flatten stood between the input and the Impute."""
+    images = X.reshape(-1, 2, 2).copy()
+    images[3, 1, 0] = np.nan
+    if mapped:
+        np.save(tmp_path / "x.npy", images)
+        images = np.load(tmp_path / "x.npy", mmap_mode="r")
+    layers = [lm.Input((2, 2)), lm.Flatten(), lm.Impute(), lm.Dense(1)]
+    model = lm.Model(layers, seed=0)
+    lm.Trainer(model, loss="mse").fit(images, Y, epochs=1, verbose=0)
+    filled = np.array(images)
+    filled[3, 1, 0] = np.median(np.delete(images[:, 1, 0], 3))
+    np.testing.assert_allclose(model.predict(images), model.predict(filled), rtol=1e-6)
+
+
+def test_a_shape_read_besides_impute_still_refuses_missing_values():
+    images = X.reshape(-1, 2, 2).copy()
+    images[3, 1, 0] = np.nan
+    for joined in (True, False):
+        start = lm.Input((2, 2))
+        flat = lm.Flatten()(start)
+        filled = lm.Impute()(flat)
+        if joined:
+            outputs = [lm.Dense(1, name="y")(lm.Concatenate()([filled, flat]))]
+        else:
+            outputs = [lm.Dense(1, name="y")(filled), flat]
+        trainer = lm.Trainer(lm.Model(inputs=start, outputs=outputs, seed=0), loss={"y": "mse"})
+        with pytest.raises(ValueError, match="NaN in row 3"):
+            trainer.fit(images, Y if joined else {"y": Y}, epochs=1, verbose=0)

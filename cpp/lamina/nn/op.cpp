@@ -1,5 +1,7 @@
 #include "lamina/nn/op.hpp"
 
+#include <algorithm>
+
 #include "lamina/nn/ops/reshape_op.hpp"
 
 namespace lamina {
@@ -37,16 +39,21 @@ int Builder::tensor(Tensor tensor) {
 }
 
 bool takes_missing(const Graph& graph, const Port& port) {
-  for (const Value& y : graph.outputs)
-    if (y.id == port.value.id) return false;
+  std::vector<int> same = {port.value.id};  // the port's values, and these in rows of another shape
   bool read = false;
   for (const auto& op : graph.ops)
     for (const Value& x : op->inputs) {
-      if (x.id != port.value.id) continue;
-      if (!op->flags.takes_missing) return false;
-      read = true;
+      if (std::find(same.begin(), same.end(), x.id) == same.end()) continue;
+      if (op->flags.view)
+        same.push_back(op->output.id);
+      else if (!op->flags.takes_missing)
+        return false;
+      else
+        read = true;
     }
-  return read;
+  return read && std::none_of(graph.outputs.begin(), graph.outputs.end(), [&](const Value& y) {
+           return std::find(same.begin(), same.end(), y.id) != same.end();
+         });
 }
 
 std::vector<Index> Builder::cardinalities(Value x) const {

@@ -132,6 +132,7 @@ void Plan::choose_width() {
     wide_width += width[v];
     narrow_[v] = read_narrow[v] || wants_gradient_[v];
   }
+  for (std::size_t v = 0; v < n; ++v) wide_stores[v] = wide_stores[at(alias_[v])];
   std::stable_partition(run_.begin(), run_.end(), reads_wide);
 }
 
