@@ -410,3 +410,16 @@ def test_a_shape_read_besides_impute_still_refuses_missing_values():
         trainer = lm.Trainer(lm.Model(inputs=start, outputs=outputs, seed=0), loss={"y": "mse"})
         with pytest.raises(ValueError, match="NaN in row 3"):
             trainer.fit(images, Y if joined else {"y": Y}, epochs=1, verbose=0)
+
+
+def test_what_no_output_depends_on_is_left_alone():
+    """The statistics of a branch that did not run moved towards 0."""
+    start = lm.Input(4)
+    used = lm.Dense(2, name="used")(start)
+    unused = lm.BatchNormalization(momentum=0.5, name="unused")(start)
+    inner = lm.Model(inputs=start, outputs=[used, unused], seed=0)
+    x = lm.Input(4)
+    model = lm.Model(inputs=x, outputs=[lm.Dense(1)(inner(x)[0])], seed=0)
+    lm.Trainer(model, loss="mse").fit(X, Y, epochs=1, verbose=0)
+    assert (model["unused"].moving_variance == 1).all()
+    assert not np.array_equal(model["used"].kernel, inner["used"].kernel)

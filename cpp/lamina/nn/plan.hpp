@@ -77,6 +77,8 @@ class Plan {
   std::vector<Tile> tiles;
   Values outputs;  // where a loss reads: the output, or the fused activation's input
   Index flops_per_row = 0;
+  // Places of the ops that run, in order: what no output depends on does not.
+  const std::vector<int>& running() const { return run_; }
 
  private:
   struct Use;

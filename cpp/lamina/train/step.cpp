@@ -189,8 +189,8 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   if (bad_row_ >= 0) return StepResult::bad_row;
   reduce(losses_, objective_, batch.rows, weight_.data(), sums_);
   sums_.activity = 0;
-  for (const auto& op : model_.graph().ops)
-    sums_.activity += static_cast<const Op<T>&>(*op).penalty_sum(space_.context(0), weight_.data());
+  for (const int i : plan_.running())
+    sums_.activity += op(i).penalty_sum(space_.context(0), weight_.data());
   if (!loss_is_finite()) return StepResult::bad_loss;
 
   if (options.update) return update(*optimizer);
@@ -241,8 +241,7 @@ StepResult StepRunner<T>::update(Optimizer& optimizer) {
 
 template <class T>
 void StepRunner<T>::gradient(int thread, const Tile& tile, T* out) const {
-  static_cast<const Op<T>&>(*model_.graph().ops[static_cast<std::size_t>(tile.op)])
-      .parameter_gradient(space_.context(thread), tile.tensor, tile.rows, out);
+  op(tile.op).parameter_gradient(space_.context(thread), tile.tensor, tile.rows, out);
 }
 
 template <class T>
@@ -292,8 +291,7 @@ template <class T>
 void StepRunner<T>::move_statistics() {
   Context<T>& context = space_.context(0);
   context.statistics = model_.weights();
-  for (const auto& op : model_.graph().ops)
-    static_cast<const Op<T>&>(*op).update_statistics(context);
+  for (const int i : plan_.running()) op(i).update_statistics(context);
 }
 
 template class StepRunner<float>;

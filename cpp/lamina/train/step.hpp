@@ -72,6 +72,9 @@ class StepRunner {
   const Tensor& tensor(const Tile& tile) const {
     return model_.graph().parameters.tensors[static_cast<std::size_t>(tile.tensor)];
   }
+  const Op<T>& op(int i) const {
+    return static_cast<const Op<T>&>(*model_.graph().ops[static_cast<std::size_t>(i)]);
+  }
   void gradient(int thread, const Tile& tile, T* out) const;
   void store_gradients(T* stored);
   void accumulate_gradients(Optimizer& optimizer);
