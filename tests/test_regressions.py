@@ -423,3 +423,13 @@ def test_what_no_output_depends_on_is_left_alone():
     lm.Trainer(model, loss="mse").fit(X, Y, epochs=1, verbose=0)
     assert (model["unused"].moving_variance == 1).all()
     assert not np.array_equal(model["used"].kernel, inner["used"].kernel)
+
+
+def test_a_model_that_has_seen_no_data_is_not_frozen():
+    """A Predictor of it answered with zeros."""
+    model = small(lm.Normalization())
+    with pytest.raises(RuntimeError, match=r"call model\.adapt"):
+        model.freeze_for_inference()
+    model.adapt(X)
+    expected = model.predict(X)
+    np.testing.assert_allclose(model.freeze_for_inference().predict(X), expected, atol=1e-6)

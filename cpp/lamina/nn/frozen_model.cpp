@@ -27,6 +27,7 @@ class FrozenModelOf final : public FrozenModel {
 
 template <class T>
 std::unique_ptr<FrozenModel> frozen(const Model& model) {
+  model.require_adapted();
   const auto weights = model.still_weights();
   return std::make_unique<FrozenModelOf<T>>(
       fold(model.graph(), static_cast<const T*>(weights.get())));

@@ -7,7 +7,8 @@ namespace lamina {
 
 class FrozenModel {
  public:
-  // The model's weights as they are now, or after the last epoch of a fit that runs.
+  // The model's weights as they are now, or after the last epoch of a fit that runs. Raises
+  // StateError if layers that adapt have not seen data.
   static std::unique_ptr<FrozenModel> freeze(const Model& model);
   virtual ~FrozenModel() = default;
   virtual const Graph& graph() const = 0;
