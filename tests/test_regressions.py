@@ -433,3 +433,10 @@ def test_a_model_that_has_seen_no_data_is_not_frozen():
     model.adapt(X)
     expected = model.predict(X)
     np.testing.assert_allclose(model.freeze_for_inference().predict(X), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2**32, 2**32, -1), (2**63 - 1, 2, -1), (2**40, 2**40)])
+def test_shapes_of_more_numbers_than_there_can_be(shape):
+    """Their product was 0, by which the number of columns was divided: the process ended."""
+    with pytest.raises(ValueError, match=r"Reshape is too large"):
+        small(lm.Reshape(shape))

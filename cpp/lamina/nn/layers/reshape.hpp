@@ -28,11 +28,13 @@ class Reshape : public Layer {
     }
     require(std::count(shape_.begin(), shape_.end(), -1) <= 1, "Reshape: one size can be -1, got ",
             shape.dump());
+    std::vector<Index> given = shape_;
+    std::replace(given.begin(), given.end(), Index{-1}, Index{1});
+    known_ = checked_size("Reshape", given);
   }
   Value build(Builder& builder, Value x) const override {
     const Index columns = width(x);
-    Index known = 1;
-    for (const Index n : shape_) known *= n == -1 ? 1 : n;
+    Index known = known_;
     std::vector<Index> shape = shape_;
     const auto left = std::find(shape.begin(), shape.end(), -1);
     if (left != shape.end()) known *= * left = columns / known;
@@ -44,6 +46,7 @@ class Reshape : public Layer {
 
  private:
   std::vector<Index> shape_;
+  Index known_ = 1;  // columns, of the sizes that are given
 };
 
 }  // namespace lamina
