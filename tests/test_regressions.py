@@ -440,3 +440,15 @@ def test_shapes_of_more_numbers_than_there_can_be(shape):
     """Their product was 0, by which the number of columns was divided: the process ended."""
     with pytest.raises(ValueError, match=r"Reshape is too large"):
         small(lm.Reshape(shape))
+
+
+def test_a_loop_by_hand_moves_the_statistics_as_fit_does():
+    """compute_gradients left them at their start, which predictions then went by."""
+    fitted, by_hand = (small(lm.Dense(3), lm.BatchNormalization(momentum=0.5)) for _ in range(2))
+    trainers = [lm.Trainer(m, loss="mse", optimizer=lm.SGD(0.1)) for m in (fitted, by_hand)]
+    trainers[0].fit(X, Y, epochs=2, batch_size=40, shuffle=False, verbose=0)
+    for rows in [*np.split(np.arange(120), 3)] * 2:
+        trainers[1].compute_gradients(X[rows], Y[rows])
+        trainers[1].optimizer.step(by_hand)
+    assert np.abs(fitted["batch_normalization"].moving_mean).max() > 0
+    assert by_hand.fingerprint() == fitted.fingerprint()

@@ -394,7 +394,9 @@ class Trainer:
     def compute_gradients(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> float:
         """Fill the model's gradients for one batch as fit computes them; return the loss.
 
-        A loop of this and ``trainer.optimizer.step(model)`` gives fit's bits.
+        A loop of this and ``trainer.optimizer.step(model)`` gives fit's bits. So the moving
+        averages of BatchNormalization move here, as in a training step of PyTorch; nothing else
+        of the model changes.
         """
         inputs, targets, weights, _ = self._dataset(X, y, sample_weight)
         return float(self._core.compute_gradients(inputs, targets, weights, self.num_threads))

@@ -195,6 +195,7 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
 
   if (options.update) return update(*optimizer);
   store_gradients(model_.stored_gradients());
+  move_statistics();  // whoever updates by these gradients has no batch to do it by
   return StepResult::done;
 }
 

@@ -39,7 +39,7 @@ struct StepOptions {
   std::uint64_t seed = 0;
   Clock clock;
   std::uint64_t batch = 0;  // what random numbers are drawn by
-  bool update = true;       // false: store the gradients and leave the weights
+  bool update = true;       // false: store the gradients; only statistics move
 };
 
 template <class T>
