@@ -452,3 +452,31 @@ def test_a_loop_by_hand_moves_the_statistics_as_fit_does():
         trainers[1].optimizer.step(by_hand)
     assert np.abs(fitted["batch_normalization"].moving_mean).max() > 0
     assert by_hand.fingerprint() == fitted.fingerprint()
+
+
+def test_predictions_while_a_model_adapts():
+    """A prediction saw some columns of the old statistics and some of the new ones."""
+    columns = 20_000
+    model = lm.Model([lm.Input(columns), lm.Normalization()], seed=0)
+    row = np.full((1, columns), 5.0)
+    data, expected = [], []
+    for width in (2.0, 20.0):
+        data.append(np.stack([np.zeros(columns), np.full(columns, width)]))
+        model.adapt(data[-1])
+        expected.append(model.predict(row))
+    seen = []
+    done = threading.Event()
+
+    def predict():
+        while not done.is_set():
+            y = model.predict(row)
+            seen.append(any(np.array_equal(y, one) for one in expected))
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    for i in range(100):
+        model.adapt(data[i % 2])
+    done.set()
+    thread.join()
+    assert seen
+    assert all(seen)

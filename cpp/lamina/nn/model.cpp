@@ -323,8 +323,11 @@ void ModelOf<T>::look_at(const std::vector<ArrayView>& inputs, int num_threads, 
   const Guard guard(*this);
   const Buffer<T> start =
       learned_from(Batch{{nullptr, 0, n}, &inputs}, looking_threads(*this, num_threads, n), what);
+  std::shared_ptr<Buffer<T>> held;
+  publish(start.data(), held);  // predictions of other threads see all of it or nothing
   std::copy_n(start.data(), start.size(), parameters_.data());
   note_data_seen();
+  unpublish();
 }
 
 template <class T>
