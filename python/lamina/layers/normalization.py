@@ -75,7 +75,9 @@ class BatchNormalization(_Centered):
     After each step average = momentum · average + (1 - momentum) · batch's, as in Keras; PyTorch's
     `momentum` is the share of the new: 1 - ours, so its default 0.1 is 0.9 here. The variance is
     the batch's own (divided by its n rows), in the average as well as in training. That, too, is
-    Keras' way; PyTorch trains by the same, but averages n / (n - 1) times it.
+    Keras' way; PyTorch trains by the same, but averages n / (n - 1) times it. Steps are those of
+    fit, and ``trainer.compute_gradients`` in a loop by hand; ``model.forward`` leaves the averages
+    as they are.
 
     A batch of one row has variance 0: each y is β, and the average variance goes towards 0 by the
     formula above (PyTorch refuses such a batch). Where variance + epsilon is 0, y is β. Sample
