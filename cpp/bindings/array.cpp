@@ -84,6 +84,15 @@ bool plain_rows(const py::handle& object, Index columns, ArrayView& v) {
          v.columns == columns;
 }
 
+bool plain_row(const py::handle& object, Index columns, ArrayView& v) {
+  if (!py::detail::npy_api::get().PyArray_Check_(object.ptr())) return false;
+  if (py::detail::array_proxy(object.ptr())->nd != 1 || !read_view(object, v)) return false;
+  std::swap(v.rows, v.columns);
+  v.column_stride = v.row_stride;
+  v.row_stride *= v.columns;
+  return v.columns == columns;
+}
+
 std::vector<ArrayView> views(const std::vector<py::array>& arrays) {
   std::vector<ArrayView> out;
   for (const auto& array : arrays) out.push_back(view("X", array));

@@ -16,6 +16,8 @@ namespace py = pybind11;
 ArrayView view(const char* what, const py::array& array);
 // The view of a 2-D array of numbers with so many columns; false for anything else.
 bool plain_rows(const py::handle& object, Index columns, ArrayView& view);
+// The same of a 1-D array: as a matrix of one row.
+bool plain_row(const py::handle& object, Index columns, ArrayView& view);
 std::vector<ArrayView> views(const std::vector<py::array>& arrays);
 Data data(const std::vector<py::array>& inputs,
           const std::vector<std::optional<py::array>>& targets,

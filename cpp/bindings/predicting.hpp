@@ -5,22 +5,18 @@
 
 namespace lamina::bindings {
 
-// Arrays for values of a graph: (rows, *shape).
-std::vector<py::array> arrays_for(const Graph& graph, const Values& values, Index rows);
+// Arrays for values of a graph: (rows, *shape), or of a row alone (*shape).
+std::vector<py::array> arrays_for(const Graph& graph, const Values& values,
+                                  std::optional<Index> rows);
 std::vector<void*> memory(std::vector<py::array>& arrays);
 // One array as it is, several as a list.
 py::object one_or_list(std::vector<py::array>& arrays);
 
-// Predictor: a Model or a FrozenModel.
+// Predictor: a Model or a FrozenModel. Fills the arrays and returns them.
 template <class Predictor>
-py::object run_predict(const Predictor& model, const std::vector<ArrayView>& x,
-                       std::optional<Index> batch_size, std::optional<int> num_threads,
-                       bool exact_threads) {
-  const Graph& graph = model.graph();
-  const Index rows = check_inputs(graph, x);
-  std::vector<py::array> out = arrays_for(graph, graph.outputs, rows);
+py::object run_into(const Predictor& model, const std::vector<ArrayView>& x, Index rows,
+                    std::vector<py::array> out, PredictOptions options) {
   const std::vector<void*> y = memory(out);
-  PredictOptions options{batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}};
   // Below some tens of microseconds nobody gains from the GIL, or waits for a signal.
   if (rows <= 256 && rows * model.flops_per_row() < 1000000) {
     model.predict(x, y, options);
@@ -32,6 +28,16 @@ py::object run_predict(const Predictor& model, const std::vector<ArrayView>& x,
     model.predict(x, y, options);
   }
   return one_or_list(out);
+}
+
+template <class Predictor>
+py::object run_predict(const Predictor& model, const std::vector<ArrayView>& x,
+                       std::optional<Index> batch_size, std::optional<int> num_threads,
+                       bool exact_threads) {
+  const Graph& graph = model.graph();
+  const Index rows = check_inputs(graph, x);
+  return run_into(model, x, rows, arrays_for(graph, graph.outputs, rows),
+                  {batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}});
 }
 
 template <class Predictor>

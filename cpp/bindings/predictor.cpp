@@ -6,33 +6,36 @@
 namespace lamina::bindings {
 namespace {
 
-// A row as a matrix of one.
-ArrayView as_row(const py::array& row) {
-  require(row.ndim() == 1, "predict_one: expected one row, shape (columns,), got an array of ",
-          row.ndim(), " axes; predict(X) takes several");
-  ArrayView v = view("predict_one", row);
-  std::swap(v.rows, v.columns);
-  std::swap(v.row_stride, v.column_stride);
-  return v;
+py::object run_row(const FrozenModel& model, const std::vector<ArrayView>& x) {
+  const Graph& graph = model.graph();
+  return run_into(model, x, 1, arrays_for(graph, graph.outputs, {}), {1, 0, false, {}});
 }
 
+// The short way for a model with one input and an array that it can read as it is; None otherwise,
+// and then Python converts or says what is wrong.
+py::object predict_row(const FrozenModel& model, const py::handle& x) {
+  const auto& ports = model.graph().ports;
+  std::vector<ArrayView> views(1);
+  if (ports.size() != 1 || !plain_row(x, ports[0].value.width, views[0])) return py::none();
+  return run_row(model, views);
+}
+
+// Matrices of one row each.
 py::object predict_one(const FrozenModel& model, const std::vector<py::array>& inputs) {
-  std::vector<ArrayView> x;
-  for (const py::array& row : inputs) x.push_back(as_row(row));
-  check_inputs(model.graph(), x);
-  const Graph& graph = model.graph();
-  std::vector<py::array> out;
-  for (const Value& y : graph.outputs) out.push_back(empty(graph.dtype, graph.shape(y)));
-  model.predict(x, memory(out), {1, 1, false, {}});
-  return one_or_list(out);
+  const std::vector<ArrayView> x = views(inputs);
+  const Index rows = check_inputs(model.graph(), x);
+  require(rows == 1, "predict_one: expected one row, got ", rows);
+  return run_row(model, x);
 }
 
 }  // namespace
 
-std::vector<py::array> arrays_for(const Graph& graph, const Values& values, Index rows) {
+std::vector<py::array> arrays_for(const Graph& graph, const Values& values,
+                                  std::optional<Index> rows) {
   std::vector<py::array> out;
   for (const Value& y : values) {
-    std::vector<Index> shape = {rows};
+    std::vector<Index> shape;
+    if (rows) shape.push_back(*rows);
     for (const Index n : graph.shape(y)) shape.push_back(n);
     out.push_back(empty(graph.dtype, shape));
   }
@@ -68,6 +71,7 @@ void bind_predictor(py::module_& m) {
            "exact_threads"_a)
       .def("predict_rows", &predict_rows<FrozenModel>, "x"_a, "batch_size"_a, "num_threads"_a,
            "exact_threads"_a)
+      .def("predict_row", &predict_row, "x"_a)
       .def("predict_one", &predict_one, "inputs"_a);
 }
 

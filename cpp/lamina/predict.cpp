@@ -59,6 +59,8 @@ void Predictor::run(const std::vector<Matrix>& x, std::size_t rows, const std::v
           " inputs, got ", x.size());
   require(y.size() == graph.outputs.size(), "Predictor: the model has ", graph.outputs.size(),
           " outputs, got ", y.size());
+  for (const void* out : y)
+    require(out != nullptr || rows == 0, "Predictor: an output is a null pointer");
   std::vector<ArrayView> views;
   for (std::size_t i = 0; i < x.size(); ++i)
     views.push_back(view(x[i], static_cast<Index>(rows), graph.ports[i].value.width));
@@ -75,13 +77,13 @@ void Predictor::predict(const std::vector<Matrix>& x, std::size_t rows,
   run(x, rows, {y.begin(), y.end()}, true, num_threads);
 }
 
-std::vector<float> Predictor::predict_one(const std::vector<float>& row) const {
+std::vector<float> Predictor::predict_one(const std::vector<float>& row, int num_threads) const {
   require(inputs().size() == 1 && outputs().size() == 1,
           "predict_one: for models of one input and one output");
   require(row.size() == inputs()[0].columns, "predict_one: expected ", inputs()[0].columns,
           " columns, got ", row.size());
   std::vector<float> y(outputs()[0].columns);
-  predict(row.data(), 1, y.data(), 1);
+  predict(row.data(), 1, y.data(), num_threads);
   return y;
 }
 

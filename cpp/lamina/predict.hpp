@@ -4,8 +4,9 @@
 //   std::vector<float> price = predictor.predict_one(row);
 //
 // It is the model folded (batch normalisation and scaling moved into the products), never changes,
-// and any number of threads may share one. What cannot be used as it is throws
-// std::invalid_argument, a file that cannot be read std::runtime_error.
+// and any number of threads may share one. What cannot be used as it is (a file that holds no model
+// among it) throws std::invalid_argument; a file that cannot be read, or a model whose layers have
+// not seen the data that they adapt to, std::runtime_error.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +56,7 @@ class Predictor {
   void predict(const float* x, std::size_t rows, float* y, int num_threads = 0) const {
     predict({Matrix(x)}, rows, std::vector<float*>{y}, num_threads);
   }
-  std::vector<float> predict_one(const std::vector<float>& row) const;
+  std::vector<float> predict_one(const std::vector<float>& row, int num_threads = 0) const;
 
  private:
   struct State;

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from lamina._isa import core
-from lamina.data import as_inputs
+from lamina.data import AnyArray, as_array, as_inputs
 
 __all__ = ["Predictor"]
 
@@ -27,7 +27,12 @@ class Predictor:
     Parameters
     ----------
     model : Model
-        Not changed, and not kept.
+        Not changed, and not kept. During a fit: its weights after the last completed epoch.
+
+    Raises
+    ------
+    RuntimeError
+        If a layer that adapts to data has not seen any: ``model.adapt(X)``, or fit.
 
     Examples
     --------
@@ -69,6 +74,13 @@ class Predictor:
         -------
         ndarray, shape (n, *output shape)
             A list of them for several outputs.
+
+        Raises
+        ------
+        ValueError
+            If the width does not fit.
+        TypeError
+            If X holds text or objects.
         """
         how = batch_size, num_threads, self._exact_threads
         result = self._core.predict_rows(X, *how)
@@ -79,8 +91,8 @@ class Predictor:
 
         Parameters
         ----------
-        x : array_like, shape (inputs,); for several inputs a dict by name or a tuple
-            One row, flat.
+        x : array_like, shape of a row; for several inputs a dict by name or a tuple
+            An image may be flat. The quickest is a 1-D array of float32.
 
         Returns
         -------
@@ -90,12 +102,35 @@ class Predictor:
         Raises
         ------
         ValueError
-            If it is not one row of the right width.
+            If it is not one row of the right shape.
+        TypeError
+            If it holds text or objects.
         """
-        if len(self._ports) == 1:
-            return self._core.predict_one([np.asarray(x)])
-        parts = [x[name] for name in self.input_names] if isinstance(x, Mapping) else x
-        return self._core.predict_one([np.asarray(part) for part in parts])
+        result = self._core.predict_row(x)
+        return self._core.predict_one(self._row(x)) if result is None else result
+
+    def _row(self, x: Any) -> list[Any]:
+        """Return a matrix of one row for each input."""
+        names = self.input_names
+        if len(names) == 1:
+            parts = [x[names[0]] if isinstance(x, Mapping) and set(x) == set(names) else x]
+        elif isinstance(x, Mapping) and set(x) == set(names):
+            parts = [x[name] for name in names]
+        elif isinstance(x, (list, tuple)) and len(x) == len(names):
+            parts = list(x)
+        else:
+            raise ValueError(
+                f"predict_one: expected {len(names)} rows, as a dict or in this order: {names}"
+            )
+        return [_one_row(part, port) for part, port in zip(parts, self._ports, strict=True)]
+
+    def __copy__(self) -> Predictor:
+        """Return itself: it never changes."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Predictor:
+        """Return itself: it never changes."""
+        return self
 
     def __reduce__(self) -> NoReturn:
         """Refuse: a file keeps the model, which makes a Predictor in no time."""
@@ -107,3 +142,15 @@ class Predictor:
         """Name inputs, outputs and size."""
         size = self._core.bytes / 1e6
         return f"<Predictor of {self.input_names} -> {self.output_names}, {size:.3g} MB>"
+
+
+def _one_row(row: Any, port: Mapping[str, Any]) -> AnyArray:
+    array = as_array(port["name"], row)
+    shape = tuple(port["shape"])
+    width = int(np.prod(shape))
+    if array.shape not in {shape, (width,)}:
+        raise ValueError(
+            f"predict_one: {port['name']}: expected one row of shape {shape}, got {array.shape}; "
+            "predict(X) takes several"
+        )
+    return array.reshape(1, width)

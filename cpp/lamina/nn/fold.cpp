@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "lamina/nn/ops/product_op.hpp"
 
@@ -9,8 +10,26 @@ namespace lamina {
 namespace {
 
 // Scaling before a product moves into it unless a shift is larger than so many times the scaled
-// numbers' own size (1): x would lose digits that the difference x - mean has.
-constexpr double kMostShift = 16;
+// numbers' own size (1): x would lose the digits that the difference x - mean has. At 4 a sum
+// begins with two bits less.
+constexpr double kMostShift = 4;
+// Nor do scales move that would take weights near the ends of float32.
+constexpr double kMostScale = 1e12;
+
+// What an op does to its columns in inference.
+struct Line {
+  std::vector<double> scale, shift;
+
+  bool moves() const {
+    return std::all_of(scale.begin(), scale.end(), [](double s) {
+      return s == 0 || (std::abs(s) <= kMostScale && std::abs(s) >= 1 / kMostScale);
+    });
+  }
+  bool shifts_little() const {
+    return std::all_of(shift.begin(), shift.end(),
+                       [](double t) { return std::abs(t) <= kMostShift; });
+  }
+};
 
 template <class T>
 class Folding {
@@ -28,11 +47,11 @@ class Folding {
   }
 
   Folded<T> operator()() {
-    drop_training_ops();
-    for (std::size_t i = 0; i < ops().size();) {
-      const bool gone = fold_affine(i);
-      if (!gone) ++i;
-    }
+    drop_identities();
+    // Backward first: what scales both what one product gives and what another reads is gone then.
+    for (std::size_t i = 0; i < ops().size();)
+      if (!fold_into_maker(i)) ++i;
+    for (std::size_t i = ops().size(); i-- > 0;) fold_into_readers(i);
     pack();
     for (std::size_t i = 0; i < ops().size(); ++i) ops()[i]->index = static_cast<int>(i);
     out_.weights.allocate(static_cast<Index>(weights_.size()));
@@ -45,21 +64,29 @@ class Folding {
 
   // Readers of the op's output read its input instead.
   void drop(std::size_t i) {
-    const int gone = ops()[i]->output.id, stays = ops()[i]->inputs[0].id;
+    const auto gone = static_cast<std::size_t>(ops()[i]->output.id);
+    const Value stays = ops()[i]->inputs[0];
     for (auto& op : ops())
       for (Value& x : op->inputs)
-        if (x.id == gone) x.id = stays;
-    for (Value& y : out_.graph.outputs)
-      if (y.id == gone) y.id = stays;
+        if (x.id == static_cast<int>(gone)) x.id = stays.id;
+    for (Value& y : out_.graph.outputs) {
+      if (y.id != static_cast<int>(gone)) continue;
+      y.id = stays.id;
+      auto& shapes = out_.graph.shapes;  // a Reshape between the two may be gone already
+      shapes[static_cast<std::size_t>(stays.id)] = shapes[gone];
+    }
     ops().erase(ops().begin() + static_cast<std::ptrdiff_t>(i));
   }
 
-  void drop_training_ops() {
-    for (std::size_t i = 0; i < ops().size();)
-      if (ops()[i]->flags.training_only)
+  // What only training does, and other shapes of the same rows (an output keeps its own).
+  void drop_identities() {
+    for (std::size_t i = 0; i < ops().size();) {
+      const OpBase& op = *ops()[i];
+      if (op.flags.training_only || (op.flags.view && !is_output(op.output.id)))
         drop(i);
       else
         ++i;
+    }
   }
 
   bool is_output(int value) const {
@@ -81,28 +108,43 @@ class Folding {
     return nullptr;
   }
 
-  bool fold_affine(std::size_t i) {
+  std::optional<Line> line(const OpBase& op) const {
+    Line out;
+    out.scale.resize(static_cast<std::size_t>(op.output.width));
+    out.shift.resize(out.scale.size());
+    const auto& typed = static_cast<const Op<T>&>(op);
+    if (!typed.affine(from_, out.scale.data(), out.shift.data()) || !out.moves()) return {};
+    return out;
+  }
+
+  // Into the product before it, if nobody else reads what that gives. However far the shift, no
+  // digits are lost that the product's own rounding leaves.
+  bool fold_into_maker(std::size_t i) {
     const OpBase& op = *ops()[i];
-    const Index n = op.output.width;
-    std::vector<T> scale(static_cast<std::size_t>(n)), shift(scale.size());
-    if (!static_cast<const Op<T>&>(op).affine(from_, scale.data(), shift.data())) return false;
-    const int x = op.inputs[0].id, y = op.output.id;
-    ProductOp<T>* before = product_that_makes(x);
-    if (before && !is_output(x) && readers(x).size() == 1) {
-      fold_behind(*before, scale, shift);
-      drop(i);
-      return true;
-    }
-    std::vector<ProductOp<T>*> behind;
-    for (OpBase* reader : readers(y)) behind.push_back(dynamic_cast<ProductOp<T>*>(reader));
-    const bool small =
-        std::all_of(shift.begin(), shift.end(), [](T t) { return std::abs(t) <= T(kMostShift); });
-    if (!small || behind.empty() || is_output(y) ||
-        std::find(behind.begin(), behind.end(), nullptr) != behind.end())
-      return false;
-    for (ProductOp<T>* product : behind) fold_before(*product, scale, shift);
+    const int x = op.inputs[0].id;
+    ProductOp<T>* maker = product_that_makes(x);
+    if (!maker || is_output(x) || readers(x).size() != 1) return false;
+    const auto what = line(op);
+    if (!what) return false;
+    fold_behind(*maker, *what);
     drop(i);
     return true;
+  }
+
+  // Into the products behind it, if only products read what it gives.
+  void fold_into_readers(std::size_t i) {
+    const OpBase& op = *ops()[i];
+    const int y = op.output.id;
+    std::vector<ProductOp<T>*> products;
+    for (OpBase* reader : readers(y)) {
+      products.push_back(dynamic_cast<ProductOp<T>*>(reader));
+      if (!products.back()) return;
+    }
+    if (products.empty() || is_output(y)) return;
+    const auto what = line(op);
+    if (!what || !what->shifts_little()) return;
+    for (ProductOp<T>* product : products) fold_before(*product, *what);
+    drop(i);
   }
 
   Index place(Index size) {
@@ -111,28 +153,26 @@ class Folding {
     return offset;
   }
 
-  // The product's bias, of its own from now on: several ops may share nothing that changes.
   T* bias(ProductOp<T>& product) {
     if (product.bias_offset() < 0) product.set_bias_offset(place(product.output.width));
     return weights_.data() + product.bias_offset();
   }
 
   // (x W + b) scale + shift
-  void fold_behind(ProductOp<T>& product, const std::vector<T>& scale,
-                   const std::vector<T>& shift) {
+  void fold_behind(ProductOp<T>& product, const Line& line) {
     const Index n = product.output.width;
     T* b = bias(product);
     T* w = weights_.data() + product.kernel_offset();
     for (Index j = 0; j < n; ++j) {
       const auto c = static_cast<std::size_t>(j);
-      b[j] = b[j] * scale[c] + shift[c];
-      for (Index k = 0; k < product.inputs(); ++k) w[k * n + j] *= scale[c];
+      b[j] = T(double(b[j]) * line.scale[c] + line.shift[c]);
+      for (Index k = 0; k < product.inputs(); ++k)
+        w[k * n + j] = T(double(w[k * n + j]) * line.scale[c]);
     }
   }
 
   // (x scale + shift) W + b
-  void fold_before(ProductOp<T>& product, const std::vector<T>& scale,
-                   const std::vector<T>& shift) {
+  void fold_before(ProductOp<T>& product, const Line& line) {
     const Index n = product.output.width;
     T* b = bias(product);
     T* w = weights_.data() + product.kernel_offset();
@@ -140,8 +180,8 @@ class Folding {
     for (Index k = 0; k < product.inputs(); ++k) {
       const auto c = static_cast<std::size_t>(k);
       for (Index j = 0; j < n; ++j) {
-        sum[static_cast<std::size_t>(j)] += double(shift[c]) * double(w[k * n + j]);
-        w[k * n + j] *= scale[c];
+        sum[static_cast<std::size_t>(j)] += line.shift[c] * double(w[k * n + j]);
+        w[k * n + j] = T(double(w[k * n + j]) * line.scale[c]);
       }
     }
     for (Index j = 0; j < n; ++j) b[j] = T(sum[static_cast<std::size_t>(j)]);

@@ -36,6 +36,7 @@ std::unique_ptr<FrozenModel> frozen(const Model& model) {
 }  // namespace
 
 std::unique_ptr<FrozenModel> FrozenModel::freeze(const Model& model) {
+  model.require_adapted();
   return model.dtype() == DataType::float32 ? frozen<float>(model) : frozen<double>(model);
 }
 

@@ -139,7 +139,7 @@ class Op : public OpBase {
   }
   // In inference y = scale x + shift, column by column: then it writes both and says true, and
   // predictions can go without the op (nn/fold.hpp).
-  virtual bool affine(const T* parameters, T* scale, T* shift) const {
+  virtual bool affine(const T* parameters, double* scale, double* shift) const {
     (void)parameters, (void)scale, (void)shift;
     return false;
   }

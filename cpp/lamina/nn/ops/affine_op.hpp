@@ -49,7 +49,7 @@ class AffineOp : public Op<T> {
     });
   }
 
-  bool affine(const T* parameters, T* scale, T* shift) const override {
+  bool affine(const T* parameters, double* scale, double* shift) const override {
     std::copy_n(affine_.gamma(parameters), n_, scale);
     std::copy_n(affine_.beta(parameters), n_, shift);
     return true;

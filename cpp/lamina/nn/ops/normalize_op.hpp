@@ -170,14 +170,13 @@ class NormalizeOp : public Op<T> {
     for (Index j = tile.begin; j < tile.end; ++j) out[j - tile.begin] = T(sums[j]);
   }
 
-  bool affine(const T* parameters, T* scale, T* shift) const override {
+  bool affine(const T* parameters, double* scale, double* shift) const override {
     const T *gamma = affine_.gamma(parameters), *beta = affine_.beta(parameters);
     for (Index j = 0; j < n_; ++j) {
       const double variance = static_cast<double>(parameters[running_.variance + j]) + epsilon_;
-      const double factor = variance > 0 ? static_cast<double>(gamma[j]) / std::sqrt(variance) : 0;
-      scale[j] = T(factor);
-      shift[j] = T(static_cast<double>(beta[j]) -
-                   factor * static_cast<double>(parameters[running_.mean + j]));
+      scale[j] = variance > 0 ? static_cast<double>(gamma[j]) / std::sqrt(variance) : 0;
+      shift[j] = static_cast<double>(beta[j]) -
+                 scale[j] * static_cast<double>(parameters[running_.mean + j]);
     }
     return true;
   }

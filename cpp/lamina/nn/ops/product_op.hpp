@@ -106,9 +106,10 @@ class ProductOp : public Op<T> {
                scratch);
   }
 
+  // `column` begins a panel.
   Operand<T> kernel(const Ctx& c, Index rows, Index column) const {
-    if (panels_ >= 0 && column == 0 && rows > kFewRows)
-      return {c.parameters + panels_, inputs_, true};
+    if (panels_ >= 0 && rows > kFewRows)
+      return {c.parameters + panels_ + column * inputs_, inputs_, true};
     return {c.parameters + kernel_ + column, units_};
   }
 

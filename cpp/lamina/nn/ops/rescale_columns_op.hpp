@@ -56,12 +56,11 @@ class RescaleColumnsOp : public PreprocessOp<T, RescaleColumnsOp<T>> {
     }
   }
 
-  bool affine(const T* parameters, T* scale, T* shift) const override {
+  bool affine(const T* parameters, double* scale, double* shift) const override {
     if (clips()) return false;
     for (Index j = 0; j < this->columns(); ++j) {
-      const double factor = 1 / divisor(parameters, j);
-      scale[j] = static_cast<T>(factor);
-      shift[j] = static_cast<T>(-factor * is_.centre.at(parameters, j));
+      scale[j] = 1 / divisor(parameters, j);
+      shift[j] = -scale[j] * is_.centre.at(parameters, j);
     }
     return true;
   }
