@@ -106,7 +106,9 @@ def _time_case(members: list[Member], key: str, args: Namespace) -> list[dict[st
 def main(argv: list[str] | None = None) -> int:
     """Run from the command line."""
     summary = (__doc__ or "").splitlines()[0]
-    args = options.parser(summary, "onnxruntime,torch,sklearn", PREDICTORS).parse_args(argv)
+    args = options.parser(
+        summary, "lamina-frozen,onnxruntime,torch,sklearn", PREDICTORS
+    ).parse_args(argv)
     args.threads = options.possible_threads(args.threads)
     return session.play(args, lambda members, key: _time_case(members, key, args))
 

@@ -32,6 +32,7 @@ class ContestantClass(Protocol):
 
 _WHERE = {
     "lamina": ("peers.use_lamina", "Lamina"),
+    "lamina-frozen": ("peers.use_lamina", "LaminaFrozen"),
     "lamina-beside-torch": ("peers.use_lamina_beside", "LaminaBesideTorch"),
     "sklearn": ("peers.use_sklearn", "ScikitLearn"),
     "torch": ("peers.use_torch", "TorchSliced"),
@@ -43,7 +44,7 @@ _WHERE = {
 SUBJECT = "lamina"
 TRAINERS = ("sklearn", "torch", "torch-dataloader", "jax")
 COMPANIONS = ("lamina-beside-torch",)
-PREDICTORS = ("onnxruntime", "torch", "torch-jit", "sklearn", "jax")
+PREDICTORS = ("lamina-frozen", "onnxruntime", "torch", "torch-jit", "sklearn", "jax")
 
 
 def load(name: str) -> ContestantClass:

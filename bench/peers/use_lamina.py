@@ -39,3 +39,16 @@ class Lamina:
 
     def predict(self, x: Array) -> Array:
         return np.asarray(self.model.predict(x, num_threads=self.threads))
+
+
+class LaminaFrozen(Lamina):
+    """The model as a Predictor; a single row goes in by predict_one."""
+
+    def __init__(self, case: Case, data: Data, threads: int) -> None:
+        super().__init__(case, data, threads)
+        self.predictor = self.model.freeze_for_inference()
+
+    def predict(self, x: Array) -> Array:
+        if len(x) == 1:
+            return np.asarray(self.predictor.predict_one(x[0]))
+        return np.asarray(self.predictor.predict(x, num_threads=self.threads))
