@@ -636,6 +636,13 @@ def test_kernels_of_many_columns_are_shared():
     assert np.array_equal(predictor.predict_one(x[7]), want[7])
 
 
+def test_only_models_are_frozen():
+    predictor = made([lm.Input(3), lm.Dense(1)]).freeze_for_inference()
+    for other in (predictor, 3, lm.Dense(1)):
+        with pytest.raises(TypeError, match=r"Predictor: expected a lm\.Model, got"):
+            lm.Predictor(other)
+
+
 def test_copies_and_text():
     predictor = made([lm.Input(3), lm.Dense(1)]).freeze_for_inference()
     assert copy.copy(predictor) is predictor

@@ -42,7 +42,7 @@ class Lamina:
 
 
 class LaminaFrozen(Lamina):
-    """The model as a Predictor; a single row goes in by predict_one."""
+    """The model as a Predictor; a single row goes in by predict_one, and gets its axis back."""
 
     def __init__(self, case: Case, data: Data, threads: int) -> None:
         super().__init__(case, data, threads)
@@ -50,5 +50,5 @@ class LaminaFrozen(Lamina):
 
     def predict(self, x: Array) -> Array:
         if len(x) == 1:
-            return np.asarray(self.predictor.predict_one(x[0]))
+            return np.asarray(self.predictor.predict_one(x[0])[np.newaxis])
         return np.asarray(self.predictor.predict(x, num_threads=self.threads))

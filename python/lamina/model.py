@@ -287,9 +287,15 @@ class Model:
         return self._core.input_gradient(self._inputs(X), output, layer, num_threads)
 
     def freeze_for_inference(self) -> Predictor:
-        """Return a :class:`~lamina.Predictor` of the weights as they are now.
+        """Return a :class:`~lamina.Predictor`, which answers more quickly and cannot change.
 
-        The model goes on as it was: what is trained later does not reach the Predictor.
+        It takes the weights as they are now, during a fit those of the last completed epoch. The
+        model goes on as it was: what is trained later does not reach the Predictor.
+
+        Raises
+        ------
+        RuntimeError
+            If a layer that adapts to data has not seen any: :meth:`adapt`, or fit.
         """
         return Predictor(self)
 

@@ -33,6 +33,8 @@ class Predictor:
     ------
     RuntimeError
         If a layer that adapts to data has not seen any: ``model.adapt(X)``, or fit.
+    TypeError
+        If it is no Model.
 
     Examples
     --------
@@ -50,7 +52,10 @@ class Predictor:
     _exact_threads: ClassVar[bool] = False
 
     def __init__(self, model: Any) -> None:
-        self._core = core.Predictor(model._core)
+        found = getattr(model, "_core", None)
+        if not isinstance(found, core.Model):
+            raise TypeError(f"Predictor: expected a lm.Model, got {type(model).__name__}")
+        self._core = core.Predictor(found)
         self._ports = model._core.ports()
         self.input_names: list[str] = model.input_names
         self.output_names: list[str] = model.output_names
