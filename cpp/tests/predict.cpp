@@ -30,7 +30,7 @@ const char* kModel = R"({"seed": 1, "dtype": "float64", "layers": [
 struct File {
   explicit File(Model& model) { save_model(path, model, ""); }
   ~File() { std::remove(path.c_str()); }
-  const std::string path = "test_predict.lamina";
+  const std::string path = "test_predict_" LAMINA_LEVEL_NAME ".lamina";
 };
 
 template <class Error, class F>
