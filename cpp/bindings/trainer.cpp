@@ -111,7 +111,8 @@ py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& o
 py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
                    const std::optional<py::array>& weights,
                    const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
-                   std::optional<int> num_threads, const std::vector<bool>& predictions) {
+                   std::optional<int> num_threads, const std::vector<bool>& predictions,
+                   bool looking) {
   Data d = data(inputs, targets, weights, rows);
   const std::vector<Head>& heads = trainer.objective().heads;
   std::vector<double> means;
@@ -129,8 +130,8 @@ py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const
   }
   {
     const py::gil_scoped_release release;
-    means =
-        trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), check_signals, values);
+    means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), check_signals,
+                             values, looking);
   }
   return py::make_tuple(named(trainer, means), out);
 }
@@ -185,7 +186,8 @@ void bind_trainer(py::module_& m) {
       .def("end_fit", &Trainer::end_fit)
       .def("check", &check, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a, "num_threads"_a)
       .def("evaluate", &evaluate, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
-           "batch_size"_a, "num_threads"_a, "predictions"_a = std::vector<bool>())
+           "batch_size"_a, "num_threads"_a, "predictions"_a = std::vector<bool>(),
+           "looking"_a = false)
       .def("compute_gradients", &compute_gradients, "inputs"_a, "targets"_a, "sample_weight"_a,
            "num_threads"_a)
       .def("keep_best", &Trainer::keep_best, "value"_a, "epoch"_a)

@@ -434,7 +434,7 @@ class Trainer:
             return
         rows = range(data.size) if data.rows is None else data.rows
         few = data._replace(weights=None, rows=list(rows[:256]))
-        some = self._core.evaluate(*few, 256, self.num_threads, self._heads.sets)[1]
+        some = self._core.evaluate(*few, 256, self.num_threads, self._heads.sets, looking=True)[1]
         self._heads.check(*self._measured(data, some))
 
     def _measured(

@@ -61,14 +61,14 @@ void Evaluator<T>::measure_block(Space& s, int thread, Range rows, const Batch& 
 template <class T>
 void Evaluator<T>::measure(Space& s, const Batch& batch, const Data& data, int threads,
                            std::uint64_t seed, const std::function<void()>& tick,
-                           const std::vector<T*>& predictions) {
+                           const std::vector<T*>& predictions, const T* weights) {
   const std::vector<Head>& heads = objective_.heads;
   for (std::size_t h = 0; h < heads.size(); ++h)
     if (heads[h].custom)  // it wants all predictions at once
       s.predictions[h].reserve(round_up(batch.rows, kRowStep) * heads[h].outputs);
   {
     const typename ModelOf<T>::Reading reading(model_);
-    s.space.begin(reading.weights(), batch, false, seed, {}, 0);
+    s.space.begin(weights ? weights : reading.weights(), batch, false, seed, {}, 0);
     run_inference(
         s.space, s.plan, batch.rows, s.space.block(), threads, tick,
         [&](int thread, Range rows) { measure_block(s, thread, rows, batch, data, predictions); });
@@ -82,14 +82,14 @@ void Evaluator<T>::measure(Space& s, const Batch& batch, const Data& data, int t
 template <class T>
 std::vector<double> Evaluator<T>::run(const Data& data, Index block_rows, int num_threads,
                                       std::uint64_t seed, const std::function<void()>& tick,
-                                      const std::vector<T*>& predictions) {
+                                      const std::vector<T*>& predictions, const T* weights) {
   const Index n = data.rows();
   // It does not watch itself, as a prediction does: so only what is surely worth it.
   const int threads = worthwhile_threads(num_threads, n, forward_flops(model_), 4e7);
   const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min<Index>(n, 256)), kRowStep);
   std::unique_ptr<Space> s = take(n, block, threads);
   const Batch batch{{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs};
-  measure(*s, batch, data, threads, seed, tick, predictions);
+  measure(*s, batch, data, threads, seed, tick, predictions, weights);
   const bool weighted = !data.weights.empty();
   if (weighted) s->weights.reserve(n);
   for (Index r = 0; weighted && r < n; ++r) s->weights[r] = data.weight(data.source(r));

@@ -18,9 +18,11 @@ class Evaluator {
       : model_(model), objective_(objective) {}
 
   // The means over checked data, by Objective::names(); `predictions`, by head, where they are not
-  // null receive those of all rows. Random numbers, if layers draw some, are the seed's.
+  // null receive those of all rows. Random numbers, if layers draw some, are the seed's. Weights:
+  // those given, or the model's.
   std::vector<double> run(const Data& data, Index block_rows, int num_threads, std::uint64_t seed,
-                          const std::function<void()>& tick, const std::vector<T*>& predictions);
+                          const std::function<void()>& tick, const std::vector<T*>& predictions,
+                          const T* weights = nullptr);
   std::size_t bytes() const;
 
  private:
@@ -41,7 +43,8 @@ class Evaluator {
   };
   std::unique_ptr<Space> take(Index rows, Index block, int threads);
   void measure(Space& s, const Batch& batch, const Data& data, int threads, std::uint64_t seed,
-               const std::function<void()>& tick, const std::vector<T*>& predictions);
+               const std::function<void()>& tick, const std::vector<T*>& predictions,
+               const T* weights);
   void measure_block(Space& s, int thread, Range rows, const Batch& batch, const Data& data,
                      const std::vector<T*>& predictions);
 

@@ -89,15 +89,16 @@ void TrainerOf<T>::go_on_beneath_average() {
   raw_ = {};
 }
 
+static Batch all_rows(const Data& data) {
+  return {{data.subset.empty() ? nullptr : data.subset.data(), 0, data.rows()}, &data.inputs};
+}
+
 // Keeps what a divergence in the first epoch goes back to. Returns the weights that the first fit
 // begins with, if its data say: they become the model's when nothing else can fail.
 template <class T>
 Buffer<T> TrainerOf<T>::publish_start(const Data& data, int threads) {
   Buffer<T> start;
-  if (net_.awaits_data())
-    start = net_.learned_from(
-        {{data.subset.empty() ? nullptr : data.subset.data(), 0, data.rows()}, &data.inputs},
-        threads);
+  if (net_.awaits_data()) start = net_.learned_from(all_rows(data), threads);
   if (start.empty())
     snapshot();
   else
@@ -294,12 +295,15 @@ void TrainerOf<T>::use_average() {
 template <class T>
 std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads,
                                            const std::function<void()>& tick,
-                                           const std::vector<void*>& predictions) {
-  net_.require_adapted();
+                                           const std::vector<void*>& predictions, bool looking) {
+  if (!looking) net_.require_adapted();
   check_data(net_, objective_, data, true, thread_count(num_threads));
+  const Buffer<T> start =
+      looking && net_.awaits_data() ? net_.learned_from(all_rows(data), 1) : Buffer<T>();
   std::vector<T*> out(objective_.heads.size(), nullptr);
   for (std::size_t h = 0; h < predictions.size(); ++h) out[h] = static_cast<T*>(predictions[h]);
-  return evaluator_.run(data, block_rows, num_threads, state.seed, tick, out);
+  return evaluator_.run(data, block_rows, num_threads, state.seed, tick, out,
+                        start.empty() ? nullptr : start.data());
 }
 
 template <class T>

@@ -61,10 +61,12 @@ class Trainer {
   // Refuses data that cannot be trained or measured on.
   void check(Data data, int num_threads) const;
   // predictions, by head or none at all: where not null, they receive those of all rows (rows,
-  // outputs) in the model's dtype.
+  // outputs) in the model's dtype. A model that has not seen data yet is refused; or, `looking`,
+  // measured as if a fit on these very rows began, and left as it is.
   virtual std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
                                        const std::function<void()>& tick,
-                                       const std::vector<void*>& predictions = {}) = 0;
+                                       const std::vector<void*>& predictions = {},
+                                       bool looking = false) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
   virtual double compute_gradients(Data data, int num_threads) = 0;
 
@@ -90,7 +92,7 @@ class TrainerOf final : public Trainer {
   void end_fit() override;
   std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
                                const std::function<void()>& tick,
-                               const std::vector<void*>& predictions) override;
+                               const std::vector<void*>& predictions, bool looking) override;
   double compute_gradients(Data data, int num_threads) override;
   void keep_best(double value, std::uint64_t epoch) override;
   bool restore_best() override;
