@@ -26,3 +26,16 @@ def test_the_snippets_run():
         "(20, 28, 28)",
         "(200, 4) (200, 6) (200, 6)",
     ]
+
+
+def test_the_snippets_about_real_data_run():
+    text = (PAGE.parent / "composed-models.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 5
+    names = {"__name__": "__main__"}
+    for block in blocks:
+        exec(compile(block, "composed-models.md", "exec"), names)
+    row = {"numbers": [[0.3, float("nan"), 1, 2, 3, 4]], "codes": [[1, 0, 8]]}
+    for kind in ("plain", "two_branches", "embeddings"):
+        names[kind].adapt(row)
+        assert names[kind].predict(row).shape == (1, 1)
