@@ -135,13 +135,25 @@ def test_a_weight_of_a_single_output():
 def test_an_output_without_a_loss_is_left_alone(loss):
     net = model()
     before = {name: net._core.view(name).copy() for name in tensors(net)}
-    fit = lm.Trainer(net, loss=loss)
+    decay = lm.AdamW(0.01, weight_decay=0.1)
+    fit = lm.Trainer(net, loss=loss, optimizer=decay)
     history = fit.fit(X, {"price": PRICE}, epochs=2, verbose=0)
     assert history.keys() == ["loss", "price_loss"]
     assert history["loss"][0] == history["price_loss"][0]
     for name, old in before.items():
         moved = not np.array_equal(net._core.view(name), old)
         assert moved == (name.split("/")[0].split(".")[0] in ("price", "hidden")), name
+
+
+def test_stored_gradients_of_an_output_without_a_loss_are_zero():
+    """Also where something else has stood there: they count in the global norm."""
+    net = model()
+    fit = lm.Trainer(net, loss={"price": "mse"}, optimizer=lm.SGD(0.1, global_clipnorm=1e-3))
+    net.forward(X)
+    net.backward([np.ones_like(p) for p in net.predict(X)])
+    assert np.abs(net._core.gradient_view("kind/kernel")).max() > 0
+    fit.compute_gradients(X, {"price": PRICE})
+    assert np.abs(net._core.gradient_view("kind/kernel")).max() == 0
 
 
 def test_metrics_of_an_output_without_a_loss():

@@ -93,12 +93,18 @@ void Plan::choose_ops() {
 void Plan::choose_gradients() {
   wants_gradient_.assign(at(graph.value_count()), false);
   if (!options.backward) return;
+  std::vector<bool> pulled(at(graph.value_count()), false);  // by an output that is trained
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    if (i >= options.idle.size() || !options.idle[i]) pulled[at(outputs[i].id)] = true;
+  for (auto i = run_.rbegin(); i != run_.rend(); ++i)
+    for (const Value& x : op(*i).inputs)
+      pulled[at(resolve(x.id))] = pulled[at(resolve(x.id))] || pulled[at(op(*i).output.id)];
   for (const Port& port : graph.ports)
     wants_gradient_[at(port.value.id)] = options.input_gradients && !port.codes;
   for (const int i : run_) {
     bool wanted = trainable(op(i));
     for (const Value& x : op(i).inputs) wanted = wanted || wants_gradient_[at(resolve(x.id))];
-    wants_gradient_[at(op(i).output.id)] = wanted;
+    wants_gradient_[at(op(i).output.id)] = wanted && pulled[at(op(i).output.id)];
   }
 }
 

@@ -52,6 +52,7 @@ struct PlanOptions {
   bool training = false;            // as in a step: batch statistics, dropout
   bool noise = true;                // false: without what only training does, such as dropout
   std::vector<bool> fuse = {};      // by output: the loss takes the output activation's input
+  std::vector<bool> idle = {};      // by output: no gradient comes from it
   bool loss_is_stage = false;       // the loss runs outside the rows phase (Python)
   bool loss = false;                // there is a loss action between forward and backward
   bool keep_output = false;         // the outputs are read after the stages

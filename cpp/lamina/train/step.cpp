@@ -21,6 +21,7 @@ PlanOptions plan_options(const Objective& objective, const Scheduling& schedulin
   options.tile_elements = scheduling.tile_elements;
   options.backward = options.training = options.loss = true;
   options.fuse = objective.fused();
+  for (const Head& head : objective.heads) options.idle.push_back(!head.trained);
   options.loss_is_stage = objective.custom();
   return options;
 }
@@ -56,6 +57,10 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
   // Before anything is measured: forward and backward at a modest rate.
   const double flops = 2.0 * static_cast<double>(plan_.flops_per_row * batch_size);
   stage_seconds_.assign(plan_.stages.size(), flops / kModestRate);
+  for (const Tensor& t : model.graph().parameters.tensors)
+    if (std::none_of(plan_.tiles.begin(), plan_.tiles.end(),
+                     [&](const Tile& tile) { return tile.offset == t.offset; }))
+      without_gradient_.push_back(&t);
   first_tile_.reserve(static_cast<std::size_t>(threads) + 1);
   share_tiles(threads);
 }
@@ -247,6 +252,7 @@ void StepRunner<T>::gradient(int thread, const Tile& tile, T* out) const {
 
 template <class T>
 void StepRunner<T>::store_gradients(T* stored) {
+  for (const Tensor* t : without_gradient_) std::fill_n(stored + t->offset, t->size, T(0));
   for_tiles([&](int thread, const Tile& tile) {
     gradient(thread, tile, stored + tile.offset);
     return true;

@@ -40,11 +40,10 @@ class Embedding(Layer):
         Numbers of a vector, at least 1: for all columns, or one for each. ``"auto"``:
         min(50, round(1.6 · c**0.56)) for c codes, code 0 included. That is fastai's rule, whose
         largest is 600: here a step costs as much as the table is large.
-    embeddings_initializer : str or Initializer, default "lecun_normal"
-        Start of the tables but for row 0. The fans of a table are d_j, so the default's variance is
-        1 / d_j: the squares of a vector add up to 1 on average, as much as one standardised column
-        of numbers beside it weighs, whatever d_j is. (Keras: uniform within ±0.05; PyTorch:
-        N(0, 1), whose vectors weigh more the longer they are.)
+    embeddings_initializer : str or Initializer, default "random_uniform"
+        Start of the tables but for row 0: uniform within ±0.05, as in Keras, so that categories
+        differ by what they teach alone. (PyTorch: N(0, 1).) Larger starts did worse on tables: see
+        docs/composed-models.md.
     embeddings_regularizer : str or Regularizer, optional
         Penalty on the whole tables. Default: none.
     embeddings_constraint : str or Constraint, optional
@@ -91,7 +90,7 @@ class Embedding(Layer):
 
     output_dim: int | Sequence[int] | str
     _: KW_ONLY
-    embeddings_initializer: str | Initializer = "lecun_normal"
+    embeddings_initializer: str | Initializer = "random_uniform"
     embeddings_regularizer: str | Regularizer | None = None
     embeddings_constraint: str | Constraint | None = None
     learning_rate_multiplier: float = 1.0

@@ -12,7 +12,7 @@ class Embedding : public Layer {
  public:
   static std::vector<Argument> arguments() {
     return with_parameters({required("output_dim"),
-                            {"embeddings_initializer", "lecun_normal"},
+                            {"embeddings_initializer", "random_uniform"},
                             {"embeddings_regularizer", nullptr},
                             {"embeddings_constraint", nullptr}});
   }
