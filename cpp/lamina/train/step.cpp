@@ -58,8 +58,8 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
   const double flops = 2.0 * static_cast<double>(plan_.flops_per_row * batch_size);
   stage_seconds_.assign(plan_.stages.size(), flops / kModestRate);
   for (const Tensor& t : model.graph().parameters.tensors)
-    if (std::none_of(plan_.tiles.begin(), plan_.tiles.end(),
-                     [&](const Tile& tile) { return tile.offset == t.offset; }))
+    if (t.trainable && std::none_of(plan_.tiles.begin(), plan_.tiles.end(),
+                                    [&](const Tile& tile) { return tile.offset == t.offset; }))
       without_gradient_.push_back(&t);
   first_tile_.reserve(static_cast<std::size_t>(threads) + 1);
   share_tiles(threads);

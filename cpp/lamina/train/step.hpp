@@ -92,7 +92,7 @@ class StepRunner {
   Buffer<double> weight_, share_;           // by batch row; share = weight / sum of weights
   std::vector<Buffer<double>> scale_;       // by head: share * its weight; empty where that is 1
   Index weighed_alike_ = -1;                // rows they were last filled for without weights
-  std::vector<const Tensor*> without_gradient_;  // frozen, or of outputs that are not trained
+  std::vector<const Tensor*> without_gradient_;  // of outputs that are not trained
   std::vector<std::size_t> first_tile_;          // by thread: tiles are owned statically
   std::vector<Buffer<T>> tile_;                  // by thread
   std::vector<double> stage_seconds_;
