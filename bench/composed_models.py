@@ -128,8 +128,7 @@ def two_branches(made: Architecture) -> Any:
 
 def embeddings(made: Architecture) -> Any:
     """The plain one with a learned vector for each category, which begins small."""
-    small = lm.initializers.RandomUniform(-0.05, 0.05)  # as in Keras
-    table = lm.Embedding("auto", embeddings_initializer=small, name="categories")
+    table = lm.Embedding("auto", name="categories")
     return made.dense(made.features(table), 3)
 
 

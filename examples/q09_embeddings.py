@@ -19,13 +19,12 @@ rows, ends = np.random.default_rng(0).permutation(len(y)), {}
 train, validation, test = (
     ({"numbers": numbers[r], "codes": codes[r]}, y[r]) for r in np.split(rows, [30_000, 40_000])
 )
-small = lm.initializers.RandomUniform(-0.05, 0.05)  # so that vectors show what was learned
 
 
 def learn(kind, seed):
     a = lm.Input(numbers.shape[1], name="numbers")
     b = lm.Input(3, kind="codes", cardinalities=encoder.cardinalities, name="codes")
-    vectors = lm.Embedding(4, embeddings_initializer=small, name="vectors")
+    vectors = lm.Embedding(4, name="vectors")
     categories = lm.OneHot() if kind == "one-hot" else vectors
     x = lm.Concatenate()([lm.RobustScale()(a), categories(b)])
     x = lm.Dense(64, "relu")(lm.Dense(64, "relu")(x))
