@@ -66,11 +66,11 @@ double epoch_seconds(const Case& c, int threads, const Scheduling& scheduling) {
     y[r] = c.classes ? static_cast<float>(r % c.widths.back()) : x[r];
   std::shared_ptr<Model> model = Model::create(spec(c));
   auto trainer = Trainer::create(model, std::make_shared<Optimizer>(Json("adam")),
-                                 Json(c.classes ? "cce" : "mse"), Json::array(), 0, {});
+                                 {{Json(c.classes ? "cce" : "mse")}}, 0);
   Data data;
   const Index k = c.widths[0];
   data.inputs = {{x.data(), DType::float32, c.rows, k, 4 * k, 4}};
-  data.target = {y.data(), DType::float32, c.rows, 1, 4, 4};
+  data.targets = {{y.data(), DType::float32, c.rows, 1, 4, 4}};
   Monitor nobody;
   std::vector<double> seconds;
   trainer->begin_fit(data, {c.batch, 100, true, threads, true, scheduling});
