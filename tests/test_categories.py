@@ -12,6 +12,7 @@ from test_model_files import GOLDEN
 
 import lamina as lm
 from lamina._isa import core
+from lamina.summary import summary_text
 
 CARDINALITIES = (7, 2, 40)
 ROWS = 150
@@ -418,7 +419,7 @@ def test_the_summary_shows_widths():
     assert rows["input"]["output_shapes"] == [(3,)]
     assert rows["embedding"]["output_shapes"] == [(8,)]
     assert rows["embedding"]["parameters"] == 7 * 3 + 2 + 40 * 4
-    assert "Embedding" in model._summary()
+    assert "Embedding" in summary_text(model)
 
 
 # ---- what is refused -----------------------------------------------------------------------------

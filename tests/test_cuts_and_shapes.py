@@ -7,6 +7,7 @@ import pytest
 from test_functional import assert_same
 
 import lamina as lm
+from lamina.summary import summary_text
 
 RNG = np.random.default_rng(9)
 X = RNG.normal(size=(70, 6))
@@ -195,7 +196,7 @@ def test_the_shape_of_rows(case):
     assert model.backward(np.ones((9, *shape))).shape == (9, 4, 6)
     assert model.input_gradient(IMAGE).shape == (9, 4, 6)
     assert_same(model.predict(IMAGE.reshape(9, 24)), model.predict(IMAGE))
-    assert f"(n, {', '.join(map(str, shape))})" in model._summary()
+    assert f"(n, {', '.join(map(str, shape))})" in summary_text(model)
     assert model.predict(IMAGE, layer="input").shape == (9, 4, 6)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import json
 import os
 import re
@@ -17,8 +16,9 @@ from lamina._isa import core
 from lamina.data import as_inputs
 from lamina.layers import Input, Layer, NestedModel
 from lamina.layers.base import as_layer
-from lamina.network import Network, network_of, written
+from lamina.network import Network, flat_specs, network_of, written
 from lamina.predictor import Predictor
+from lamina.summary import summary_text
 
 __all__ = ["Model"]
 
@@ -112,7 +112,7 @@ class Model:
             for layer in (inner for outer in layers for inner in outer._walk()):
                 layer._named_by_model = _is_given_name(layer)
         self._network = Network(list(layers), spec.get("wiring"), spec.get("outputs"))
-        for layer, one in zip(self._walk(), _flat(spec["layers"]), strict=True):
+        for layer, one in zip(self._walk(), flat_specs(spec["layers"]), strict=True):
             if not one.get("trainable", True):
                 object.__setattr__(layer, "trainable", False)  # not for what is inside it
             layer._bind(core_model, one["name"])
@@ -432,41 +432,7 @@ class Model:
 
     def summary(self) -> None:
         """Print layers, shapes, parameters and multiply-adds a row (counted as two)."""
-        print(self._summary())
-
-    def _summary(self) -> str:
-        rows: list[tuple[str, ...]] = [("layer", "kind", "output", "parameters", "flops a row")]
-        wired = self._network.wiring is not None
-        layers = self._core.layers()
-        for one, sources in zip(layers, _sources(layers), strict=True):
-            shapes = [f"({', '.join(['n', *map(str, shape)])})" for shape in one["output_shapes"]]
-            row = (
-                "  " * one["depth"] + one["name"],
-                one["class"],
-                ", ".join(shapes),
-                f"{one['parameters']:,}",
-                f"{one['flops']:,}",
-            )
-            rows.append((*row, sources) if wired else row)
-        if wired:
-            rows[0] = (*rows[0], "reads")
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines = [
-            "  ".join(
-                cell.rjust(width) if i in (3, 4) else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        ]
-        lines = [line.rstrip() for line in lines]
-        lines.insert(1, "-" * max(map(len, lines)))
-        trainable = int(self._core.num_trainable)
-        size = self.num_parameters * self.dtype.itemsize
-        lines.append(
-            f"{self.num_parameters:,} parameters ({_bytes(size)}, {self.dtype}), {trainable:,} "
-            f"trainable; seed {self.seed}"
-        )
-        return "\n".join(lines)
+        print(summary_text(self))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, whole or not at all; ``lm.load`` reads it.
@@ -524,40 +490,6 @@ def _is_given_name(layer: Layer) -> bool:
     """
     snake = re.sub("(?<!^)(?=[A-Z])", "_", type(layer).__name__).lower()
     return re.fullmatch(rf"{snake}(_\d+)?", layer.name or "") is not None
-
-
-def _flat(specs: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """Yield the specs of layers and of those inside them, as Layer._walk goes."""
-    for spec in specs:
-        if isinstance(spec, list):
-            yield from _flat(spec)
-            continue
-        yield spec
-        yield from _flat(spec.get("layers", []))
-
-
-def _sources(layers: Sequence[dict[str, Any]]) -> list[str]:
-    """Return for each layer the names of those that it reads: built before, and no deeper."""
-    makers: dict[int, list[dict[str, Any]]] = {}  # by value
-    lines = []
-    for layer in layers:
-        names: list[str] = []
-        for value in layer["inputs"]:
-            latest = reversed(makers.get(value, []))
-            near = (one["name"] for one in latest if one["depth"] <= layer["depth"])
-            names += itertools.islice(near, 1)
-        lines.append(", ".join(names))
-        for value in layer["outputs"]:
-            makers.setdefault(value, []).append(layer)
-    return lines
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
 
 
 def _save(model: Model, path: str | os.PathLike[str], extra: dict[str, Any]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lamina.layers import Input, Layer
 from lamina.layers.base import Node
 
-__all__ = ["Network", "network_of", "written"]
+__all__ = ["Network", "flat_specs", "network_of", "written"]
 
 _DEEPEST = 20  # calls within calls on a line of Python, which reads no more than some hundred
 
@@ -23,6 +23,16 @@ class Network(NamedTuple):
     layers: list[Layer]
     wiring: list[list[list[int]]] | None = None
     outputs: list[list[int]] | None = None
+
+
+def flat_specs(specs: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the specs of layers and of those inside them, as Layer._walk goes."""
+    for spec in specs:
+        if isinstance(spec, list):
+            yield from flat_specs(spec)
+            continue
+        yield spec
+        yield from flat_specs(spec.get("layers", []))
 
 
 def network_of(inputs: Any, outputs: Any) -> Network:

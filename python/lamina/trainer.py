@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lamina._config import spec_json
 from lamina._isa import core
 from lamina.callbacks import Callback
 from lamina.data import Dataset, class_weights, dataset, split_rows
-from lamina.heads import Heads, Measured
+from lamina.fitting import Fit, check_hooks
+from lamina.heads import Heads
 from lamina.history import History
 from lamina.losses import Loss
+from lamina.measuring import Measuring
 from lamina.metrics import Metric
-from lamina.model import Model, _flat
+from lamina.model import Model
 from lamina.optimizers import Optimizer
 from lamina.progress import Progress
 
@@ -131,6 +131,7 @@ class Trainer:
         self.loss_weights = loss_weights
         names = [output["name"] for output in model._core.outputs()]
         self._heads = Heads(names, loss, loss_weights, metrics)
+        self._measuring = Measuring(self, self._heads)
         self.set_metrics_on_training = set_metrics_on_training
         self._core = core.Trainer(
             model._core,
@@ -246,119 +247,41 @@ class Trainer:
         if held_out is None and validation_split:
             data, held_out = self._hold_out(data, validation_split, shuffle)
         for part in (held_out, data if self.set_metrics_on_training else None):
-            self._check_sets(part)
+            if part is not None:
+                self._measuring.check(part)
         hooks = list(callbacks or ())
-        _check_hooks(hooks)
+        check_hooks(hooks)
         progress = Progress(verbose, epochs, data.size)
         history = History(self.seed)
-        with self._owning(hooks):
-            for hook in hooks:
-                hook.check(self._keys(held_out is not None))
-            if self._core.fitting:
-                raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
-            try:
-                self._core.begin_fit(
-                    *data,
-                    batch_size,
-                    epochs,
-                    shuffle,
-                    self.num_threads,
-                    check_input,
-                    *self._scheduling,
-                )
-                with progress:
-                    self._run(epochs, (data, held_out), hooks, progress, history)
-            finally:
-                self._core.end_fit()
-                for record in (history, self.history):
-                    record.stop_reason = self._stop_reason
-                    record.best_epoch = self._best_epoch
-        return history
-
-    def _run(
-        self,
-        epochs: int,
-        parts: tuple[Dataset, Dataset | None],
-        hooks: Sequence[Callback],
-        progress: Progress,
-        history: History,
-    ) -> None:
-        """Run the epochs of one fit."""
-        self._stop_reason = self._best_epoch = None
+        fit = Fit(self, hooks, progress, history)
         for hook in hooks:
-            hook.on_train_begin()
+            hook.trainer = self
+            hook.model = self.model
+            hook.check(self._measuring.keys(validated=held_out is not None))
+        if self._core.fitting:
+            raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
         try:
-            for _ in range(epochs):
-                self._run_epoch(parts, hooks, progress, history)
-                if self._stop_reason is not None:
-                    break
-            else:
-                self._stop_reason = "all epochs done"
-        except KeyboardInterrupt:
-            self._stop_reason = "interrupted"
-            raise
-        except BaseException as error:
-            self._stop_reason = f"{type(error).__name__}: {error}"
-            raise
-        for hook in hooks:
-            hook.on_train_end()
-
-    def _run_epoch(
-        self,
-        parts: tuple[Dataset, Dataset | None],
-        hooks: Sequence[Callback],
-        progress: Progress,
-        history: History,
-    ) -> None:
-        """Run an epoch and measure: `parts` are the training and the validation data."""
-        epoch = self.epoch
-        for hook in hooks:
-            hook.on_epoch_begin(epoch)
-        result = self._core.run_epoch(self._tick(progress), self._batch_hook(hooks))
-        if result["end"] == "diverged":
-            self._stop_reason = f"diverged: {result['reason']}"
-            progress.warn(self._stop_reason)
-            return
-        if result["end"] == "stopped":
-            self._stop_reason = self._stop_reason or "stopped"
-            return
-        data, held_out = parts
-        logs: dict[str, float] = dict(result["means"])
-        if self._sets_on_training():
-            logs = {**self._measure(data), **logs}
-        if self._penalized():
-            logs["penalty"] = result["penalty"]
-        if held_out is not None:
-            measured = self._measure(held_out)
-            logs.update({f"val_{name}": value for name, value in measured.items()})
-        for record in (history, self.history):
-            record.append(epoch, logs)
-        progress.epoch_done(epoch, logs)
-        for hook in hooks:
-            hook.on_epoch_end(epoch, logs)
-
-    def _tick(self, progress: Progress) -> Callable[[int], bool]:
-        def tick(cursor: int) -> bool:
-            progress.rows_done(cursor)
-            return self._stop_reason is None
-
-        return tick
-
-    def _batch_hook(self, hooks: Sequence[Callback]) -> Callable[[dict[str, float]], bool] | None:
-        """Return what the engine calls after each step, or None if nobody listens."""
-        listening = [hook for hook in hooks if hook.wants_batches]
-        if not listening:
-            return None
-        batch = 0
-
-        def hook_batch(logs: dict[str, float]) -> bool:
-            nonlocal batch
-            for hook in listening:
-                hook.on_train_batch_end(batch, logs)
-            batch += 1
-            return self._stop_reason is None
-
-        return hook_batch
+            self._core.begin_fit(
+                *data,
+                batch_size,
+                epochs,
+                shuffle,
+                self.num_threads,
+                check_input,
+                *self._scheduling,
+            )
+            with progress:
+                fit.run(
+                    epochs,
+                    self._core.run_epoch,
+                    lambda result: self._measuring.logs(result, data, held_out),
+                )
+        finally:
+            self._core.end_fit()
+            for record in (history, self.history):
+                record.stop_reason = self._stop_reason
+                record.best_epoch = self._best_epoch
+        return history
 
     def stop(self, reason: str = "stopped") -> None:
         """End the running fit: inside an epoch after the step, in ``on_epoch_end`` after the epoch.
@@ -389,7 +312,7 @@ class Trainer:
             metric that does not exist for the data (ROC AUC where all rows are of one class) is
             NaN.
         """
-        return self._measure(self._dataset(X, y, sample_weight), batch_size)
+        return self._measuring(self._dataset(X, y, sample_weight), batch_size)
 
     def compute_gradients(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> float:
         """Fill the model's gradients for one batch as fit computes them; return the loss.
@@ -420,40 +343,6 @@ class Trainer:
         """Go back to the weights that :meth:`snapshot_best` kept; False if there are none."""
         return bool(self._core.restore_best())
 
-    def _measure(self, data: Dataset, batch_size: int = 256) -> dict[str, float]:
-        """Return loss and all metrics in one pass over the data."""
-        sets = self._heads.sets
-        means, predictions = self._core.evaluate(*data, batch_size, self.num_threads, sets)
-        if not any(sets):
-            return dict(means)
-        return self._heads.all_values(means, *self._measured(data, predictions))
-
-    def _check_sets(self, data: Dataset | None) -> None:
-        """Refuse data that a set metric cannot take, before anything is trained on."""
-        if data is None or not self._heads.any_sets:
-            return
-        rows = range(data.size) if data.rows is None else data.rows
-        few = data._replace(weights=None, rows=list(rows[:256]))
-        some = self._core.evaluate(*few, 256, self.num_threads, self._heads.sets, looking=True)[1]
-        self._heads.check(*self._measured(data, some))
-
-    def _measured(
-        self, data: Dataset, predictions: Sequence[NDArray[Any] | None]
-    ) -> tuple[list[Measured | None], NDArray[Any] | None]:
-        """Return what set metrics need, by output, and the weights, of the rows that count."""
-        rows = slice(None) if data.rows is None else np.asarray(data.rows)
-        weights = None if data.weights is None else data.weights[rows].reshape(-1)
-        measured: list[Measured | None] = []
-        for head, target, p in zip(self._core.heads(), data.targets, predictions, strict=True):
-            if p is None or target is None:
-                measured.append(None)
-                continue
-            y = target[rows]
-            if y.size == len(y):  # (n, 1), or class numbers (n,)
-                y = y.reshape(-1, 1) if p.shape[1] == 1 else y.reshape(-1)
-            measured.append(Measured(y, p, head["multilabel"]))
-        return measured, weights
-
     def _with_class_weights(self, data: Dataset, given: Mapping[int, float]) -> Dataset:
         target = data.targets[0]
         if self._heads.several or target is None:
@@ -462,9 +351,6 @@ class Trainer:
                 "the rows' weights; give those as sample_weight"
             )
         return data._replace(weights=class_weights(target, given, data.weights))
-
-    def _sets_on_training(self) -> bool:
-        return self.set_metrics_on_training and self._heads.any_sets
 
     def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
         return dataset(X, y, self.model._core.ports(), self._heads.measured, sample_weight)
@@ -494,45 +380,11 @@ class Trainer:
         train, held_out = self._split[1]
         return data._replace(rows=train), data._replace(rows=held_out)
 
-    def _keys(self, validated: bool) -> list[str]:
-        """Return the keys that the logs of this fit will have."""
-        names = self._heads.keys(sets=self._sets_on_training())
-        keys = [*names, *(["penalty"] if self._penalized() else [])]
-        measured = self._heads.keys(sets=True) if validated else []
-        return keys + [f"val_{name}" for name in measured]
-
-    def _penalized(self) -> bool:
-        return any(
-            one.get("kernel_regularizer")
-            or one.get("bias_regularizer")
-            or one.get("activity_regularizer")
-            or (one["class"] == "ActivityRegularization" and one["l1"] + one["l2"] > 0)
-            for one in _flat(json.loads(self.model._core.spec)["layers"])
-        )
-
-    @contextlib.contextmanager
-    def _owning(self, hooks: Sequence[Callback]) -> Iterator[None]:
-        """Give the callbacks their trainer and model."""
-        for hook in hooks:
-            hook.trainer = self
-            hook.model = self.model
-        yield
-
     def __repr__(self) -> str:
         """Return the call that makes such a trainer."""
         weights = "" if self.loss_weights is None else f", loss_weights={self.loss_weights!r}"
         return (
             f"lm.Trainer({self.model!r}, loss={self.loss!r}{weights}, optimizer={self.optimizer!r})"
-        )
-
-
-def _check_hooks(hooks: Sequence[Callback]) -> None:
-    """Refuse two callbacks that would overwrite each other's best weights."""
-    restoring = [hook for hook in hooks if getattr(hook, "restore_best_weights", False)]
-    if len(restoring) > 1:
-        raise ValueError(
-            "fit: one callback can restore the best weights, got "
-            f"{', '.join(map(repr, restoring))}; give the others restore_best_weights=False"
         )
 
 
