@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from lamina import activations
 from lamina.constraints import Constraint
 from lamina.initializers import Initializer
 from lamina.layers.base import Layer
+from lamina.layers.live import gradient, parameter
 from lamina.regularizers import Regularizer
 
 __all__ = ["Activation", "Dense", "Input"]
@@ -77,22 +77,16 @@ class Input(Layer):
 class _Activated(Layer):
     """A layer that ends in an activation, which may be a learned one."""
 
-    @property
-    def alpha(self) -> NDArray[Any]:
+    alpha = parameter(
+        "alpha",
         """What a learned activation has learned, a number for each unit: a view as `kernel` is.
 
         Of ``"prelu"`` and ``lm.activations.Parametric`` alone; other layers raise ValueError.
-        """
-        return self._view("alpha")
-
-    @alpha.setter
-    def alpha(self, values: ArrayLike) -> None:
-        self._assign("alpha", values)
-
-    @property
-    def alpha_gradient(self) -> NDArray[Any]:
-        """Gradient of the loss by alpha, from the last backward: a view."""
-        return self._gradient("alpha")
+        """,
+    )
+    alpha_gradient = gradient(
+        "alpha", "Gradient of the loss by alpha, from the last backward: a view."
+    )
 
 
 @dataclass(eq=False, repr=False)
@@ -178,40 +172,29 @@ class Dense(_Activated):
     trainable: bool = True
     name: str | None = None
 
-    @property
-    def kernel(self) -> NDArray[Any]:
+    kernel = parameter(
+        "kernel",
         """The weights, shape (K, N): a writable view of the model's own, no copy.
 
         ``layer.kernel[:, 0] = 0`` changes the model; ``layer.kernel = array`` copies into it, and
         raises ValueError if the shapes differ. The view stays true for the life of the model and
         keeps it alive. AttributeError before a Model owns the layer.
-        """
-        return self._view("kernel")
-
-    @kernel.setter
-    def kernel(self, values: ArrayLike) -> None:
-        self._assign("kernel", values)
-
-    @property
-    def bias(self) -> NDArray[Any] | Any:
-        """The biases, shape (N,): a view as `kernel` is; None if ``use_bias=False``."""
-        return self._view("bias") if self.use_bias else None
-
-    @bias.setter
-    def bias(self, values: ArrayLike) -> None:
-        if not self.use_bias:
-            raise AttributeError(f'Dense: "{self.name}" has no bias, for use_bias is False')
-        self._assign("bias", values)
-
-    @property
-    def kernel_gradient(self) -> NDArray[Any]:
-        """Gradient of the loss by the kernel, shape (K, N), from the last backward: a view."""
-        return self._gradient("kernel")
-
-    @property
-    def bias_gradient(self) -> NDArray[Any] | Any:
-        """Gradient of the loss by the bias, shape (N,): a view; None if ``use_bias=False``."""
-        return self._gradient("bias") if self.use_bias else None
+        """,
+    )
+    bias = parameter(
+        "bias",
+        "The biases, shape (N,): a view as `kernel` is; None if ``use_bias=False``.",
+        only_if="use_bias",
+    )
+    kernel_gradient = gradient(
+        "kernel",
+        "Gradient of the loss by the kernel, shape (K, N), from the last backward: a view.",
+    )
+    bias_gradient = gradient(
+        "bias",
+        "Gradient of the loss by the bias, shape (N,): a view; None if ``use_bias=False``.",
+        only_if="use_bias",
+    )
 
 
 @dataclass(eq=False, repr=False)

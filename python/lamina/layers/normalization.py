@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
-
-from numpy.typing import ArrayLike, NDArray
 
 from lamina.initializers import Initializer
 from lamina.layers.base import Layer
+from lamina.layers.live import gradient, parameter
 from lamina.regularizers import Regularizer
 
 __all__ = ["BatchNormalization", "LayerNormalization", "RMSNormalization", "Scale"]
@@ -19,23 +17,16 @@ class _Scaled(Layer):
 
     scale: bool
 
-    @property
-    def gamma(self) -> NDArray[Any] | Any:
-        """The factor of each column: a view as `Dense.kernel` is; None if ``scale=False``."""
-        return self._view("gamma") if self.scale else None
-
-    @gamma.setter
-    def gamma(self, values: ArrayLike) -> None:
-        if not self.scale:
-            raise AttributeError(
-                f'{type(self).__name__}: "{self.name}" has no gamma, for scale is False'
-            )
-        self._assign("gamma", values)
-
-    @property
-    def gamma_gradient(self) -> NDArray[Any] | Any:
-        """Gradient of the loss by gamma, from the last backward: a view; None if there is none."""
-        return self._gradient("gamma") if self.scale else None
+    gamma = parameter(
+        "gamma",
+        "The factor of each column: a view as `Dense.kernel` is; None if ``scale=False``.",
+        only_if="scale",
+    )
+    gamma_gradient = gradient(
+        "gamma",
+        "Gradient of the loss by gamma, from the last backward: a view; None if there is none.",
+        only_if="scale",
+    )
 
 
 class _Centered(_Scaled):
@@ -43,23 +34,16 @@ class _Centered(_Scaled):
 
     center: bool
 
-    @property
-    def beta(self) -> NDArray[Any] | Any:
-        """What is added to each column: a view as `Dense.kernel` is; None if ``center=False``."""
-        return self._view("beta") if self.center else None
-
-    @beta.setter
-    def beta(self, values: ArrayLike) -> None:
-        if not self.center:
-            raise AttributeError(
-                f'{type(self).__name__}: "{self.name}" has no beta, for center is False'
-            )
-        self._assign("beta", values)
-
-    @property
-    def beta_gradient(self) -> NDArray[Any] | Any:
-        """Gradient of the loss by beta, from the last backward: a view; None if there is none."""
-        return self._gradient("beta") if self.center else None
+    beta = parameter(
+        "beta",
+        "What is added to each column: a view as `Dense.kernel` is; None if ``center=False``.",
+        only_if="center",
+    )
+    beta_gradient = gradient(
+        "beta",
+        "Gradient of the loss by beta, from the last backward: a view; None if there is none.",
+        only_if="center",
+    )
 
 
 @dataclass(eq=False, repr=False)
@@ -140,23 +124,14 @@ class BatchNormalization(_Centered):
     trainable: bool = True
     name: str | None = None
 
-    @property
-    def moving_mean(self) -> NDArray[Any]:
-        """The moving average of the batches' means, from 0 on: a view as `Dense.kernel` is."""
-        return self._view("moving_mean")
-
-    @moving_mean.setter
-    def moving_mean(self, values: ArrayLike) -> None:
-        self._assign("moving_mean", values)
-
-    @property
-    def moving_variance(self) -> NDArray[Any]:
-        """The moving average of the batches' variances, from 1 on: a view as `Dense.kernel` is."""
-        return self._view("moving_variance")
-
-    @moving_variance.setter
-    def moving_variance(self, values: ArrayLike) -> None:
-        self._assign("moving_variance", values)
+    moving_mean = parameter(
+        "moving_mean",
+        "The moving average of the batches' means, from 0 on: a view as `Dense.kernel` is.",
+    )
+    moving_variance = parameter(
+        "moving_variance",
+        "The moving average of the batches' variances, from 1 on: a view as `Dense.kernel` is.",
+    )
 
 
 @dataclass(eq=False, repr=False)
@@ -313,32 +288,17 @@ class Scale(Layer):
     trainable: bool = True
     name: str | None = None
 
-    @property
-    def scale(self) -> NDArray[Any]:
-        """The factor of each column: a view as `Dense.kernel` is."""
-        return self._view("scale")
-
-    @scale.setter
-    def scale(self, values: ArrayLike) -> None:
-        self._assign("scale", values)
-
-    @property
-    def scale_gradient(self) -> NDArray[Any]:
-        """Gradient of the loss by the scale, from the last backward: a view."""
-        return self._gradient("scale")
-
-    @property
-    def bias(self) -> NDArray[Any] | Any:
-        """What is added to each column: a view as `scale` is; None if ``use_bias=False``."""
-        return self._view("bias") if self.use_bias else None
-
-    @bias.setter
-    def bias(self, values: ArrayLike) -> None:
-        if not self.use_bias:
-            raise AttributeError(f'Scale: "{self.name}" has no bias, for use_bias is False')
-        self._assign("bias", values)
-
-    @property
-    def bias_gradient(self) -> NDArray[Any] | Any:
-        """Gradient of the loss by the bias: a view; None if ``use_bias=False``."""
-        return self._gradient("bias") if self.use_bias else None
+    scale = parameter("scale", "The factor of each column: a view as `Dense.kernel` is.")
+    scale_gradient = gradient(
+        "scale", "Gradient of the loss by the scale, from the last backward: a view."
+    )
+    bias = parameter(
+        "bias",
+        "What is added to each column: a view as `scale` is; None if ``use_bias=False``.",
+        only_if="use_bias",
+    )
+    bias_gradient = gradient(
+        "bias",
+        "Gradient of the loss by the bias: a view; None if ``use_bias=False``.",
+        only_if="use_bias",
+    )

@@ -10,8 +10,16 @@ from lamina.schedules.base import Scheduled, adopt_functions
 __all__ = ["ActivityRegularization", "AlphaDropout", "Dropout", "GaussianNoise"]
 
 
+class _Scheduled(Layer):
+    """A layer with a number that may change from step to step."""
+
+    def __post_init__(self) -> None:
+        """Take a function for a schedule."""
+        adopt_functions(self)
+
+
 @dataclass(eq=False, repr=False)
-class Dropout(Layer):
+class Dropout(_Scheduled):
     """Silences a random share of its inputs at each training step: against overfitting.
 
     In training y = x · m / (1 - rate), where m is 0 with probability `rate` and 1 otherwise, drawn
@@ -48,13 +56,9 @@ class Dropout(Layer):
     _: KW_ONLY
     name: str | None = None
 
-    def __post_init__(self) -> None:
-        """Take a function for a schedule."""
-        adopt_functions(self)
-
 
 @dataclass(eq=False, repr=False)
-class AlphaDropout(Layer):
+class AlphaDropout(_Scheduled):
     """Dropout for networks of SELU units: keeps the mean and the variance of what passes.
 
     In training an element is replaced, with probability `rate`, by SELU's least value
@@ -91,13 +95,9 @@ class AlphaDropout(Layer):
     _: KW_ONLY
     name: str | None = None
 
-    def __post_init__(self) -> None:
-        """Take a function for a schedule."""
-        adopt_functions(self)
-
 
 @dataclass(eq=False, repr=False)
-class GaussianNoise(Layer):
+class GaussianNoise(_Scheduled):
     """Adds noise in training: against overfitting, and for inputs that are themselves noisy.
 
     In training y = x + stddev · z with z from N(0, 1), drawn anew for each element and step; else
@@ -131,10 +131,6 @@ class GaussianNoise(Layer):
     stddev: Scheduled
     _: KW_ONLY
     name: str | None = None
-
-    def __post_init__(self) -> None:
-        """Take a function for a schedule."""
-        adopt_functions(self)
 
 
 @dataclass(eq=False, repr=False)
