@@ -52,7 +52,7 @@ struct Context {
   const Codes* codes = nullptr;        // by value id: integer input ports
   ProductScratch<T>* scratch = nullptr;
   Index rows = 0;         // real rows in the batch
-  Index padded_rows = 0;  // rounded up to kRowStep; the padding's inputs are rows of zeros
+  Index padded_rows = 0;  // rounded up to kRowStep; what the padding holds matters to nobody
   const double* row_share = nullptr;  // of the loss, by batch row; null: all alike
   bool training = false;
   std::uint64_t seed = 0, step = 0;

@@ -8,8 +8,16 @@
 namespace lamina {
 namespace {
 
-// A tile's gradient should still be in the cache when it is used.
-constexpr Index kTileElements = 16384;
+// A tile's gradient should still be in the cache when it is used. But every tile reads the
+// gradients of the whole batch: where no near cache holds those, tiles are fewer and larger.
+constexpr Index kTileElements = 16384, kLargestTile = 1 << 18, kTilesOfLarge = 32;
+constexpr Index kFarBatch = 1 << 21;  // elements
+
+Index tile_elements(const PlanOptions& options, const Tensor& tensor, Index width) {
+  if (options.tile_elements > 0) return options.tile_elements;
+  if (options.batch_rows * width <= kFarBatch) return kTileElements;
+  return std::clamp(tensor.size / kTilesOfLarge, kTileElements, kLargestTile);
+}
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
@@ -341,7 +349,6 @@ void Plan::place_stores(const std::vector<Use>& uses, std::vector<int>& group) {
 }
 
 void Plan::cut_tiles() {
-  const Index most = options.tile_elements > 0 ? options.tile_elements : kTileElements;
   for (const int i : run_) {
     if (!wants_gradient_[at(op(i).output.id)]) continue;
     for (const int t : op(i).tensors) {
@@ -350,7 +357,8 @@ void Plan::cut_tiles() {
       const bool matrix = tensor.shape.size() > 1;
       const Index rows = matrix ? tensor.shape[0] : tensor.size,
                   width = matrix ? tensor.size / rows : 1;
-      const Index step = round_up(std::max<Index>(1, most / width), kRowStep);
+      const Index step =
+          round_up(std::max<Index>(1, tile_elements(options, tensor, width) / width), kRowStep);
       for (Index r = 0; r < rows; r += step) {
         Tile tile{i, t, {r, std::min(rows, r + step)}};
         tile.offset = tensor.offset + r * width;

@@ -60,6 +60,7 @@ struct PlanOptions {
   Values outputs = {};              // instead of the graph's: what lies behind them does not run
   bool wide_outputs = false;        // they are read in double where preprocessing makes them so
   Index tile_elements = 0;          // most numbers of a tile; 0: what suits the cache
+  Index batch_rows = 0;             // of the batches to come, which that depends on
 };
 
 class Plan {

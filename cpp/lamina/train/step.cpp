@@ -16,9 +16,11 @@ constexpr double kLongStage = 0.04;  // seconds; longer stages are cut so that a
 // Blocks as large as one thread alone would take; several threads share what there is.
 Index block_rows(Index batch) { return std::min(round_up(batch, kRowStep), kMostBlockRows); }
 
-PlanOptions plan_options(const Objective& objective, const Scheduling& scheduling) {
+PlanOptions plan_options(const Objective& objective, Index batch_rows,
+                         const Scheduling& scheduling) {
   PlanOptions options;
   options.tile_elements = scheduling.tile_elements;
+  options.batch_rows = batch_rows;
   options.backward = options.training = options.loss = true;
   options.fuse = objective.fused();
   for (const Head& head : objective.heads) options.idle.push_back(!head.trained);
@@ -40,7 +42,7 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
                           int threads, const Scheduling& scheduling)
     : model_(model),
       objective_(objective),
-      plan_(model.graph(), plan_options(objective, scheduling)),
+      plan_(model.graph(), plan_options(objective, batch_size, scheduling)),
       chooser_(threads, scheduling.exact_threads),
       threads_(threads),
       space_(plan_, batch_size,

@@ -57,7 +57,7 @@ class ProductOp : public Op<T> {
     T* dx = this->d_in(c, rows.begin);
     if (!dx) return;
     product<T>({ProductKind::input_grad,
-                rows.size(),
+                real_rows(c, rows),
                 inputs_,
                 units_,
                 {this->d_out(c, rows.begin), units_},
@@ -95,7 +95,7 @@ class ProductOp : public Op<T> {
  private:
   void forward_columns(const Ctx& c, ProductScratch<T>& scratch, Range rows, Range columns) const {
     product<T>({ProductKind::forward,
-                rows.size(),
+                real_rows(c, rows),
                 columns.size(),
                 inputs_,
                 {this->in(c, rows.begin), inputs_},
@@ -104,6 +104,11 @@ class ProductOp : public Op<T> {
                 units_,
                 bias_ < 0 ? nullptr : c.parameters + bias_ + columns.begin},
                scratch);
+  }
+
+  // Without those that only fill up a chunk of rows: of a batch of one they would be most.
+  static Index real_rows(const Ctx& c, Range rows) {
+    return std::min(rows.end, c.rows) - rows.begin;
   }
 
   // `column` begins a panel.
