@@ -127,6 +127,7 @@ def test_one_row_has_variance_zero():
     layer.moving_mean, layer.moving_variance = [0, 0, 0], [1, 1, 4]
     x = np.array([[4.0, -8.0, 100.0]], np.float32)
     assert np.array_equal(model.forward(x, training=True)[0], layer.beta)
+    layer.moving_mean, layer.moving_variance = [0, 0, 0], [1, 1, 4]
     trainer = lm.Trainer(model, loss="mse", optimizer=lm.SGD(learning_rate=0.0))
     trainer.fit(x, x, epochs=1, verbose=0)
     assert layer.moving_mean.tolist() == [1, -2, 25]
@@ -184,6 +185,43 @@ def test_frozen_it_is_in_inference_mode():
     layer.trainable = True
     trainer.fit(x, y, epochs=1, **options)
     assert not np.array_equal(layer.moving_mean, mean)
+
+
+def test_the_averages_move_by_hand_as_in_fit():
+    x = np.random.default_rng(4).normal(size=(40, 3)).astype(np.float32)
+    y = x.sum(axis=1, keepdims=True)
+    loss, layers = lm.losses.MeanSquaredError(), {}
+    for how in ("fit", "hand"):
+        layer = layers[how] = lm.BatchNormalization()
+        frozen = lm.BatchNormalization(trainable=False)
+        model = lm.Model([lm.Input(3), layer, frozen, lm.Dense(1)], seed=0)
+        optimizer = lm.SGD(learning_rate=0.1)
+        if how == "fit":
+            trainer = lm.Trainer(model, loss="mse", optimizer=optimizer)
+            trainer.fit(x, y, epochs=1, batch_size=16, shuffle=False, verbose=0)
+            continue
+        for i in range(0, 40, 16):
+            model.forward(x[i : i + 16])  # in inference nothing moves
+            p = model.forward(x[i : i + 16], training=True)
+            model.backward(loss.gradient(y[i : i + 16], p))
+            optimizer.step(model)
+        assert not frozen.moving_mean.any()
+        assert (frozen.moving_variance == 1).all()
+    assert np.array_equal(layers["fit"].moving_mean, layers["hand"].moving_mean)
+    assert np.array_equal(layers["fit"].moving_variance, layers["hand"].moving_variance)
+
+
+def test_averages_do_not_move_by_hand_while_fit_moves_them():
+    x = np.ones((8, 3), np.float32)
+    model = lm.Model([lm.Input(3), lm.BatchNormalization(), lm.Dense(1)], seed=0)
+
+    class ByHand(lm.Callback):
+        def on_epoch_end(self, epoch, logs):
+            model.forward(x)
+            with pytest.raises(RuntimeError, match="trained"):
+                model.forward(x, training=True)
+
+    lm.Trainer(model, loss="mse").fit(x, x[:, 0], epochs=1, callbacks=[ByHand()], verbose=0)
 
 
 @pytest.mark.parametrize("vectors", [True, False])

@@ -336,13 +336,18 @@ class Model:
         X : array_like
             As for :meth:`predict`.
         training : bool, default False
-            True: dropout drops, another set at each call, and :meth:`backward` adds the gradient
-            of penalties on activities.
+            True: dropout drops, another set at each call, the averages of batch normalisation
+            move, and :meth:`backward` adds the gradient of penalties on activities.
 
         Returns
         -------
         ndarray, shape (n, *output shape)
             A list of them for several outputs.
+
+        Raises
+        ------
+        RuntimeError
+            If averages would move while the model is being trained by another call.
         """
         return self._core.forward(self._inputs(X), training)
 

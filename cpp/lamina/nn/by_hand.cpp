@@ -38,9 +38,8 @@ void ByHand<T>::make(Index n, bool training, unsigned version) {
 }
 
 template <class T>
-void ByHand<T>::forward(const T* weights, const std::vector<ArrayView>& inputs, Index n,
-                        bool training, std::uint64_t seed, unsigned version,
-                        const std::vector<void*>& out) {
+void ByHand<T>::forward(T* weights, const std::vector<ArrayView>& inputs, Index n, bool training,
+                        std::uint64_t seed, unsigned version, const std::vector<void*>& out) {
   make(n, training, version);
   rows_ = n;
   Workspace<T>& space = *space_;
@@ -52,6 +51,7 @@ void ByHand<T>::forward(const T* weights, const std::vector<ArrayView>& inputs, 
     space.finish_stage(stage);
     if (stage.finish == Finish::nothing) break;  // the gradient comes next
   }
+  if (training) space.update_statistics(weights);
   for (std::size_t i = 0; i < out.size(); ++i) {
     const Value& y = plan_->outputs[i];
     std::copy_n(space.values(0, y).row(0), n * y.width, static_cast<T*>(out[i]));

@@ -12,9 +12,9 @@ class ByHand {
  public:
   explicit ByHand(const Graph& graph) : graph_(graph) {}
 
-  // Runs all rows as one batch and keeps what backward needs. `version`: of the set of trainable
-  // tensors. out: by output, (n, its width).
-  void forward(const T* weights, const std::vector<ArrayView>& inputs, Index n, bool training,
+  // Runs all rows as one batch and keeps what backward needs; in training statistics move, as in a
+  // step. `version`: of the set of trainable tensors. out: by output, (n, its width).
+  void forward(T* weights, const std::vector<ArrayView>& inputs, Index n, bool training,
                std::uint64_t seed, unsigned version, const std::vector<void*>& out);
   // Takes the gradient of each output of the last forward; writes those of the parameters and of
   // each port: (n, its width), where not null.

@@ -295,6 +295,10 @@ void ModelOf<T>::forward(const std::vector<ArrayView>& inputs, bool training,
   require(n > 0, "forward: expected at least one row, got none");
   require_adapted();
   check_codes(inputs);
+  const bool moves = training && std::any_of(graph_.ops.begin(), graph_.ops.end(), [](auto& op) {
+                       return !op->flags.row_local && !op->frozen;
+                     });
+  const auto guard = moves ? std::make_unique<Guard>(*this) : nullptr;
   by_hand_.forward(parameters_.data(), inputs, n, training, seed_, version_, out);
 }
 

@@ -221,6 +221,15 @@ void Workspace<T>::finish_stage(const Stage& stage) {
 }
 
 template <class T>
+void Workspace<T>::update_statistics(T* parameters) {
+  Context<T>& context = spaces_[0].context;
+  context.statistics = parameters;
+  for (const int i : plan_.running())
+    static_cast<const Op<T>&>(*plan_.graph.ops[static_cast<std::size_t>(i)])
+        .update_statistics(context);
+}
+
+template <class T>
 std::size_t Workspace<T>::bytes() const {
   std::size_t sum = batch_.bytes();
   for (const auto& state : state_) sum += state.bytes();

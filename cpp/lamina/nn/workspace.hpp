@@ -45,6 +45,8 @@ class Workspace {
     });
   }
   void finish_stage(const Stage& stage);
+  // After the rows of a step: averages of batches, which are among the parameters, move.
+  void update_statistics(T* parameters);
 
   // Moves the block stores of a thread to these rows.
   void enter_block(int thread, Range rows);

@@ -202,7 +202,8 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
 
   if (options.update) return update(*optimizer);
   store_gradients(model_.stored_gradients());
-  move_statistics();  // whoever updates by these gradients has no batch to do it by
+  space_.update_statistics(
+      model_.weights());  // whoever updates by these gradients has no batch to do it by
   return StepResult::done;
 }
 
@@ -242,7 +243,7 @@ StepResult StepRunner<T>::update(Optimizer& optimizer) {
     culprit_ = find_culprit();
     return StepResult::bad_weight;
   }
-  move_statistics();
+  space_.update_statistics(model_.weights());
   optimizer.follow(table, model_.weights());
   return StepResult::done;
 }
@@ -294,13 +295,6 @@ std::string StepRunner<T>::find_culprit() const {
     for (Index i = 0; i < t.size; ++i)
       if (!std::isfinite(model_.weights()[t.offset + i])) return "a weight of " + t.name;
   return "a gradient";
-}
-
-template <class T>
-void StepRunner<T>::move_statistics() {
-  Context<T>& context = space_.context(0);
-  context.statistics = model_.weights();
-  for (const int i : plan_.running()) op(i).update_statistics(context);
 }
 
 template class StepRunner<float>;

@@ -80,7 +80,6 @@ class StepRunner {
   void accumulate_gradients(Optimizer& optimizer);
   bool update_tiles(const Update<T>& update, bool collected);
   std::string find_culprit() const;
-  void move_statistics();
 
   ModelOf<T>& model_;
   const Objective& objective_;

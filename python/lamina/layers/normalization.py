@@ -60,8 +60,8 @@ class BatchNormalization(_Centered):
     `momentum` is the share of the new: 1 - ours, so its default 0.1 is 0.9 here. The variance is
     the batch's own (divided by its n rows), in the average as well as in training. That, too, is
     Keras' way; PyTorch trains by the same, but averages n / (n - 1) times it. Steps are those of
-    fit, and ``trainer.compute_gradients`` in a loop by hand; ``model.forward`` leaves the averages
-    as they are.
+    fit; in a loop by hand ``model.forward(x, training=True)`` moves the averages, and so does
+    ``trainer.compute_gradients``.
 
     A batch of one row has variance 0: each y is β, and the average variance goes towards 0 by the
     formula above (PyTorch refuses such a batch). Where variance + epsilon is 0, y is β. Sample
@@ -107,7 +107,7 @@ class BatchNormalization(_Centered):
     array([[-1.],
            [ 1.]], dtype=float32)
     >>> model.layers[0].moving_mean, model.layers[0].moving_variance
-    (array([0.], dtype=float32), array([1.], dtype=float32))
+    (array([0.02], dtype=float32), array([1.], dtype=float32))
     """
 
     momentum: float = 0.99
