@@ -83,13 +83,12 @@ class Plan {
   const std::vector<int>& running() const { return run_; }
 
  private:
-  struct Use;
+  class Memory;
   void choose_ops();
   void choose_gradients();
   void choose_width();
   void write_stages();
-  void place_stores(const std::vector<Use>& uses, std::vector<int>& group);
-  void assign_memory();
+  void assign_memory();  // plan_memory.cpp
   void cut_tiles();
 
   const OpBase& op(int i) const { return *graph.ops[static_cast<std::size_t>(i)]; }
