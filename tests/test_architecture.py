@@ -20,7 +20,7 @@ PUBLIC_HEADERS = ["lamina.hpp", "predict.hpp"]
 # Lowest first; modules of one floor may use each other, without cycles.
 PYTHON_FLOORS = [
     ["_isa"],
-    ["_config", "data", "progress", "versions"],
+    ["_config", "arrow", "data", "progress", "streams", "versions", "windows"],
     [
         "activations",
         "constraints",
@@ -35,7 +35,7 @@ PYTHON_FLOORS = [
     ["network", "predictor", "summary"],
     ["model"],
     ["callbacks", "gradients", "heads", "history"],
-    ["fitting", "measuring"],
+    ["fitting", "measuring", "streaming"],
     ["trainer"],
     ["datasets", "plots", "table_cells", "tables_io"],
     ["sklearn", "table"],

@@ -65,22 +65,45 @@ py::dict named(const Trainer& trainer, const std::vector<double>& means) {
   return out;
 }
 
+// Of a stream; its first row's number there, if so.
+Data window(Data data, std::optional<Index> first_row) {
+  data.window = first_row.has_value();
+  for (std::vector<ArrayView>* arrays : {&data.inputs, &data.targets})
+    for (ArrayView& one : *arrays) one.first_row = first_row.value_or(0);
+  data.weights.first_row = first_row.value_or(0);
+  return data;
+}
+
 void begin_fit(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
                const std::optional<py::array>& weights,
                const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
                std::uint64_t epochs, bool shuffle, std::optional<int> num_threads, bool check_input,
-               Index block_rows, Index tile_elements, bool exact_threads) {
-  Data d = data(inputs, targets, weights, rows);
+               Index block_rows, Index tile_elements, bool exact_threads,
+               std::optional<Index> first_row, Index stream_rows) {
+  Data d = window(data(inputs, targets, weights, rows), first_row);
   const py::gil_scoped_release release;
   trainer.begin_fit(std::move(d), {batch_size,
                                    epochs,
                                    shuffle,
                                    num_threads.value_or(0),
                                    check_input,
-                                   {block_rows, tile_elements, exact_threads}});
+                                   {block_rows, tile_elements, exact_threads},
+                                   stream_rows});
 }
 
-py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& on_batch) {
+py::dict epoch_dict(const Trainer& trainer, const EpochResult& result) {
+  py::dict out;
+  constexpr const char* ends[] = {"complete", "stopped", "diverged"};
+  out["end"] = ends[static_cast<int>(result.end)];
+  out["reason"] = result.reason;
+  out["means"] = named(trainer, result.means);
+  out["penalty"] = result.penalty;
+  return out;
+}
+
+// `run`: Trainer::run_epoch or run_window.
+py::dict run(Trainer& trainer, EpochResult (Trainer::*run)(Monitor&), const py::object& tick,
+             const py::object& on_batch) {
   Monitor monitor;
   monitor.tick = [&] {
     const py::gil_scoped_acquire acquire;
@@ -95,25 +118,34 @@ py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& o
   EpochResult result;
   {
     const py::gil_scoped_release release;
-    result = trainer.run_epoch(monitor);
+    result = (trainer.*run)(monitor);
   }
-  py::dict out;
-  constexpr const char* ends[] = {"complete", "stopped", "diverged"};
-  out["end"] = ends[static_cast<int>(result.end)];
-  out["reason"] = result.reason;
-  out["means"] = named(trainer, result.means);
-  out["penalty"] = result.penalty;
-  return out;
+  return epoch_dict(trainer, result);
+}
+
+py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& on_batch) {
+  return run(trainer, &Trainer::run_epoch, tick, on_batch);
+}
+
+py::dict run_window(Trainer& trainer, const py::object& tick, const py::object& on_batch) {
+  return run(trainer, &Trainer::run_window, tick, on_batch);
+}
+
+void next_window(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
+                 const std::optional<py::array>& weights, Index first_row) {
+  Data d = window(data(inputs, targets, weights, std::nullopt), first_row);
+  const py::gil_scoped_release release;
+  trainer.next_window(std::move(d));
 }
 
 // The means by name, and by output all predictions or None; `predictions` says of which they are
-// wanted.
+// wanted. `running`: of the windows of a stream before this one, which begins with row `first_row`.
 py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
                    const std::optional<py::array>& weights,
                    const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
                    std::optional<int> num_threads, const std::vector<bool>& predictions,
-                   bool looking) {
-  Data d = data(inputs, targets, weights, rows);
+                   bool looking, std::optional<Sums*> running, std::optional<Index> first_row) {
+  Data d = window(data(inputs, targets, weights, rows), first_row);
   const std::vector<Head>& heads = trainer.objective().heads;
   std::vector<double> means;
   std::vector<void*> values;
@@ -131,7 +163,7 @@ py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const
   {
     const py::gil_scoped_release release;
     means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), check_signals,
-                             values, looking);
+                             values, looking, running.value_or(nullptr));
   }
   return py::make_tuple(named(trainer, means), out);
 }
@@ -169,6 +201,7 @@ double compute_gradients(Trainer& trainer, const std::vector<py::array>& inputs,
 void bind_trainer(py::module_& m) {
   using namespace py::literals;
   const auto none = py::none();
+  py::class_<Sums>(m, "Sums").def(py::init<>()).def_readonly("weight", &Sums::weight);
   py::class_<Trainer>(m, "Trainer")
       .def(py::init(&make), "model"_a, "optimizer"_a, "losses"_a, "metrics"_a, "loss_weights"_a,
            "seed"_a)
@@ -181,13 +214,23 @@ void bind_trainer(py::module_& m) {
       .def_property_readonly("nbytes", &Trainer::bytes)
       .def("begin_fit", &begin_fit, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
            "batch_size"_a, "epochs"_a, "shuffle"_a, "num_threads"_a, "check_input"_a,
-           "block_rows"_a, "tile_elements"_a, "exact_threads"_a)
+           "block_rows"_a, "tile_elements"_a, "exact_threads"_a, "first_row"_a = none,
+           "stream_rows"_a = 0)
       .def("run_epoch", &run_epoch, "tick"_a = none, "on_batch"_a = none)
+      .def("run_window", &run_window, "tick"_a = none, "on_batch"_a = none)
+      .def("next_window", &next_window, "inputs"_a, "targets"_a, "sample_weight"_a, "first_row"_a)
+      .def("finish_epoch", [](Trainer& self) { return epoch_dict(self, self.finish_epoch()); })
       .def("end_fit", &Trainer::end_fit)
+      .def(
+          "means",
+          [](const Trainer& self, const Sums& sums) {
+            return named(self, sums.means(self.objective()));
+          },
+          "sums"_a)
       .def("check", &check, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a, "num_threads"_a)
       .def("evaluate", &evaluate, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
            "batch_size"_a, "num_threads"_a, "predictions"_a = std::vector<bool>(),
-           "looking"_a = false)
+           "looking"_a = false, "running"_a = none, "first_row"_a = none)
       .def("compute_gradients", &compute_gradients, "inputs"_a, "targets"_a, "sample_weight"_a,
            "num_threads"_a)
       .def("keep_best", &Trainer::keep_best, "value"_a, "epoch"_a)

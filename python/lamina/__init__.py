@@ -26,6 +26,7 @@ from lamina import (
     regularizers,
     schedules,
 )
+from lamina.arrow import ArrowStream, ParquetStream
 from lamina.callbacks import Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau
 from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
@@ -72,6 +73,7 @@ from lamina.optimizers import (
 from lamina.predictor import Predictor
 from lamina.regularizers import L1, L1L2, L2
 from lamina.schedules import Constant, Cosine, OneCycle
+from lamina.streams import ArrayStream, Stream
 from lamina.table import TableEncoder, TableModel, load
 from lamina.trainer import Trainer
 from lamina.versions import __version__, show_versions
@@ -91,6 +93,8 @@ __all__ = [
     "Adamax",
     "Add",
     "AlphaDropout",
+    "ArrayStream",
+    "ArrowStream",
     "BatchNormalization",
     "Callback",
     "Concatenate",
@@ -117,6 +121,7 @@ __all__ = [
     "OneCycle",
     "OneHot",
     "Parallel",
+    "ParquetStream",
     "Predictor",
     "RAdam",
     "RMSNormalization",
@@ -126,6 +131,7 @@ __all__ = [
     "Residual",
     "RobustScale",
     "Scale",
+    "Stream",
     "TableEncoder",
     "TableModel",
     "Trainer",

@@ -84,6 +84,8 @@ class Fit:
         if result["end"] == "stopped":
             trainer._stop_reason = trainer._stop_reason or "stopped"
             return
+        if "rows" in result:  # of a stream
+            self._progress.rows_known(result["rows"])
         logs = measure(result)
         for record in (self._history, trainer.history):
             record.append(epoch, logs)

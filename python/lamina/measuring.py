@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina._isa import core
 from lamina.data import Dataset
 from lamina.heads import Heads, Measured
 from lamina.network import flat_specs
+from lamina.streaming import StreamData
 
 __all__ = ["Measuring"]
 
@@ -31,8 +33,10 @@ class Measuring:
         self._trainer = trainer
         self._heads = heads
 
-    def __call__(self, data: Dataset, batch_size: int = 256) -> dict[str, float]:
+    def __call__(self, data: Dataset | StreamData, batch_size: int = 256) -> dict[str, float]:
         """Return loss and all metrics in one pass over the data."""
+        if isinstance(data, StreamData):
+            return self._stream(data, batch_size)
         sets = self._heads.sets
         trainer = self._trainer
         means, predictions = trainer._core.evaluate(*data, batch_size, trainer.num_threads, sets)
@@ -40,12 +44,44 @@ class Measuring:
             return dict(means)
         return self._heads.all_values(means, *self._measured(data, predictions))
 
-    def check(self, data: Dataset) -> None:
+    def _stream(self, data: StreamData, batch_size: int) -> dict[str, float]:
+        """Return the same of a stream, of which a window is in memory at a time."""
+        sets, trainer, running = self._heads.sets, self._trainer, core.Sums()
+        kept: list[tuple[Dataset, Sequence[NDArray[Any] | None]]] = []
+        with data.reader(16) as reader:
+            for window in reader.epoch():
+                predictions = trainer._core.evaluate(
+                    *window.data,
+                    batch_size,
+                    trainer.num_threads,
+                    sets,
+                    running=running,
+                    first_row=window.first_row,
+                )[1]
+                if any(sets):
+                    kept.append((_without_inputs(window.data), predictions))
+        if running.weight <= 0:
+            raise ValueError("sample_weight: all weights are 0")
+        means = trainer._core.means(running)
+        if not any(sets):
+            return dict(means)
+        targets = [_joined([one.targets[h] for one, _ in kept]) for h in range(len(sets))]
+        weights = _joined([one.weights for one, _ in kept])
+        joined = [_joined([p[h] for _, p in kept]) for h in range(len(sets))]
+        return self._heads.all_values(means, *self._measured(Dataset([], targets, weights), joined))
+
+    def check(self, data: Dataset | StreamData) -> None:
         """Refuse data that a set metric cannot take, before anything is trained on."""
         if not self._heads.any_sets:
             return
-        rows = range(data.size) if data.rows is None else data.rows
-        few = data._replace(weights=None, rows=list(rows[:256]))
+        if isinstance(data, StreamData):
+            some_rows = data.first_rows(256)
+            if some_rows is None:
+                return  # they could not be read again
+            few = some_rows
+        else:
+            rows = range(data.size) if data.rows is None else data.rows
+            few = data._replace(weights=None, rows=list(rows[:256]))
         trainer = self._trainer
         some = trainer._core.evaluate(
             *few, 256, trainer.num_threads, self._heads.sets, looking=True
@@ -53,7 +89,10 @@ class Measuring:
         self._heads.check(*self._measured(data=few, predictions=some))
 
     def logs(
-        self, result: Mapping[str, Any], data: Dataset, held_out: Dataset | None
+        self,
+        result: Mapping[str, Any],
+        data: Dataset | StreamData,
+        held_out: Dataset | StreamData | None,
     ) -> dict[str, float]:
         """Return the logs of an epoch: the core's result, and what is measured now."""
         logs: dict[str, float] = dict(result["means"])
@@ -101,3 +140,15 @@ class Measuring:
             or (one["class"] == "ActivityRegularization" and one["l1"] + one["l2"] > 0)
             for one in flat_specs(json.loads(self._trainer.model._core.spec)["layers"])
         )
+
+
+def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """Return parts of a column one after another."""
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None
+
+
+def _without_inputs(data: Dataset) -> Dataset:
+    """Return copies of targets and weights, whose memory is soon used again."""
+    targets = [None if one is None else one.copy() for one in data.targets]
+    return Dataset([], targets, None if data.weights is None else data.weights.copy())

@@ -18,7 +18,9 @@ from lamina.layers import Input, Layer, NestedModel
 from lamina.layers.base import as_layer
 from lamina.network import Network, flat_specs, network_of, written
 from lamina.predictor import Predictor
+from lamina.streams import Stream
 from lamina.summary import summary_text
+from lamina.windows import predict_windows
 
 __all__ = ["Model"]
 
@@ -207,7 +209,8 @@ class Model:
         Parameters
         ----------
         X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
-            Any numeric dtype and memory layout.
+            Any numeric dtype and memory layout. Or a :class:`~lamina.Stream` of them, of which two
+            windows are in memory at a time, beside the predictions; of chunks (X, y) y is ignored.
         layer : str, optional
             The model is cut behind the layer of this name: what it gives is returned, behind its
             activation. Also one inside another. Default: the model's outputs.
@@ -234,6 +237,16 @@ class Model:
         RuntimeError
             If a layer that adapts to data has not seen any: :meth:`adapt`, or fit.
         """
+        if isinstance(X, Stream):
+            return predict_windows(
+                X,
+                self._inputs,
+                lambda x: (
+                    self._core.predict(x, batch_size, num_threads, self._exact_threads)
+                    if layer is None
+                    else self._core.predict_layer(x, layer, batch_size, num_threads)
+                ),
+            )
         if layer is not None:
             return self._core.predict_layer(self._inputs(X), layer, batch_size, num_threads)
         how = batch_size, num_threads, self._exact_threads

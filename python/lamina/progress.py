@@ -24,11 +24,13 @@ class Progress:
     ----------
     verbose : {0, 1, 2, "auto"}
         As in ``Trainer.fit``.
-    epochs, rows : int
+    epochs : int
         Of the fit.
+    rows : int or None
+        Of an epoch; None if nobody knows.
     """
 
-    def __init__(self, verbose: int | str, epochs: int, rows: int) -> None:
+    def __init__(self, verbose: int | str, epochs: int, rows: int | None) -> None:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"fit: verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
         if verbose == "auto":
@@ -46,7 +48,7 @@ class Progress:
             from tqdm.auto import tqdm  # here, since importing it takes as long as all of Lamina
 
             self._bar = tqdm(
-                total=self._epochs * self._rows,
+                total=None if self._rows is None else self._epochs * self._rows,
                 unit=" rows",
                 unit_scale=True,
                 # A terminal that does not know its width (0 columns) would get no bar at all.
@@ -70,7 +72,13 @@ class Progress:
     def rows_done(self, cursor: int) -> None:
         """Move the bar to `cursor` rows of the open epoch."""
         if self._bar is not None:
-            self._bar.update(self._done * self._rows + cursor - self._bar.n)
+            self._bar.update(self._done * (self._rows or 0) + cursor - self._bar.n)
+
+    def rows_known(self, rows: int) -> None:
+        """Tell how many rows an epoch has, after the first one."""
+        if self._rows is None and self._bar is not None:
+            self._bar.total = self._epochs * rows
+        self._rows = rows
 
     def epoch_done(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Show an epoch's values."""

@@ -21,6 +21,8 @@ from lamina.metrics import Metric
 from lamina.model import Model
 from lamina.optimizers import Optimizer
 from lamina.progress import Progress
+from lamina.streaming import StreamData, refuse_beside_stream, training
+from lamina.streams import Stream, as_stream, is_stream
 
 __all__ = ["Trainer"]
 
@@ -168,11 +170,11 @@ class Trainer:
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         epochs: int = 20,
         batch_size: int = 128,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: tuple[Any, ...] | Stream | None = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
         sample_weight: ArrayLike | None = None,
@@ -192,21 +194,23 @@ class Trainer:
         ----------
         X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
             Read where it lies, never copied: any numeric dtype, layout and byte order, memmaps
-            larger than memory.
+            larger than memory. Or, without y, a :class:`~lamina.Stream`, an iterable of chunks
+            (X, y) or (X, y, sample_weight), or a function that returns one: data larger than
+            memory, which are shuffled within windows only.
         y : array_like, shape (n,) or (n, outputs); for several outputs a dict by name or a tuple
-            Numbers, or class numbers 0 … N-1 for losses over classes.
+            Numbers, or class numbers 0 … N-1 for losses over classes. Not beside a stream.
         epochs : int, default 20
             How many further passes over the data, at least 1.
         batch_size : int, default 128
             Rows a step; the last batch of an epoch may be shorter.
-        validation_data : (X, y) or (X, y, sample_weight), optional
+        validation_data : (X, y) or (X, y, sample_weight) or Stream, optional
             Measured after each epoch, without training on it.
         validation_split : float, default 0.0
             Without `validation_data`: share of the rows held out, drawn by seed once a trainer,
             the same share of each class (of the first output that has classes); with
-            ``shuffle=False`` the last rows.
+            ``shuffle=False`` the last rows. Not of a stream.
         shuffle : bool, default True
-            Another order each epoch, from the seed.
+            Another order each epoch, from the seed; of a stream within each window.
         sample_weight : array_like, shape (n,), optional
             Weight of each row, at least 0; it counts for all outputs.
         class_weight : mapping of int to float, optional
@@ -216,7 +220,8 @@ class Trainer:
         verbose : {0, 1, 2, "auto"}, default "auto"
             0 nothing, 1 a bar, 2 a line an epoch, "auto" a bar in a terminal or notebook.
         check_input : bool, default True
-            Refuse NaN and infinity in X before the first step (memmaps: on the way).
+            Refuse NaN and infinity in X before the first step (memmaps: on the way; streams: window
+            by window).
 
         Returns
         -------
@@ -237,15 +242,23 @@ class Trainer:
         -----
         If the loss or a weight becomes NaN or infinite, the fit ends with a RuntimeWarning that
         names the step; the weights go back to the end of the last good epoch.
+
+        Bad data in a later window of a stream end the fit with the weights of the last completed
+        step. A fit on a stream that was stopped inside an epoch begins a new one next time.
         """
         if epochs < 1:
             raise ValueError(f"fit: epochs must be at least 1, got {epochs}")
-        data = self._dataset(X, y, sample_weight)
-        if class_weight is not None:
-            data = self._with_class_weights(data, class_weight)
-        held_out = self._validation(data, validation_data)
-        if held_out is None and validation_split:
-            data, held_out = self._hold_out(data, validation_split, shuffle)
+        data: Dataset | StreamData
+        held_out = self._validation(validation_data, epochs)
+        if is_stream(X, y):
+            refuse_beside_stream(y, sample_weight, validation_split)
+            data = self._streamed(as_stream(X), epochs, class_weight)
+        else:
+            data = self._dataset(X, y, sample_weight)
+            if class_weight is not None:
+                data = self._with_class_weights(data, class_weight)
+            if held_out is None and validation_split:
+                data, held_out = self._hold_out(data, validation_split, shuffle)
         for part in (held_out, data if self.set_metrics_on_training else None):
             if part is not None:
                 self._measuring.check(part)
@@ -260,20 +273,12 @@ class Trainer:
             hook.check(self._measuring.keys(validated=held_out is not None))
         if self._core.fitting:
             raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
+        settings = (batch_size, epochs, shuffle, self.num_threads, check_input, *self._scheduling)
         try:
-            self._core.begin_fit(
-                *data,
-                batch_size,
-                epochs,
-                shuffle,
-                self.num_threads,
-                check_input,
-                *self._scheduling,
-            )
-            with progress:
+            with training(self, data, settings) as train, progress:
                 fit.run(
                     epochs,
-                    self._core.run_epoch,
+                    train,
                     lambda result: self._measuring.logs(result, data, held_out),
                 )
         finally:
@@ -294,14 +299,21 @@ class Trainer:
         self._stop_reason = reason
 
     def evaluate(
-        self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, batch_size: int = 256
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        batch_size: int = 256,
     ) -> dict[str, float]:
         """Return loss and metrics on data, without dropout.
 
         Parameters
         ----------
         X, y, sample_weight
-            As for :meth:`fit`.
+            As for :meth:`fit`; also a stream, with the result of all its rows in one array. Memory
+            holds two of its windows; metrics that need all predictions (ROC AUC, …) keep those, the
+            targets and the weights of all rows.
         batch_size : int, default 256
             Rows that a thread takes at a time.
 
@@ -312,6 +324,9 @@ class Trainer:
             metric that does not exist for the data (ROC AUC where all rows are of one class) is
             NaN.
         """
+        if is_stream(X, y):
+            refuse_beside_stream(y, sample_weight)
+            return self._measuring(self._streamed(as_stream(X), 1), batch_size)
         return self._measuring(self._dataset(X, y, sample_weight), batch_size)
 
     def compute_gradients(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> float:
@@ -355,11 +370,27 @@ class Trainer:
     def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
         return dataset(X, y, self.model._core.ports(), self._heads.measured, sample_weight)
 
-    def _validation(self, data: Dataset, given: tuple[Any, ...] | None) -> Dataset | None:
+    def _streamed(
+        self, stream: Stream, epochs: int, class_weight: Mapping[int, float] | None = None
+    ) -> StreamData:
+        data = StreamData(stream, self.model._core.ports(), self._heads.measured, class_weight)
+        also = self.set_metrics_on_training and self._heads.any_sets
+        data.check_readings(epochs * (2 if also else 1), "fit")
+        return data
+
+    def _validation(self, given: Any, epochs: int) -> Dataset | StreamData | None:
         if given is None:
             return None
+        if isinstance(given, Stream):
+            streamed = self._streamed(given, 1)
+            streamed.check_readings(epochs, "fit: validation_data")
+            if (few := streamed.first_rows(256)) is not None:
+                self._core.check(*few, self.num_threads)
+            return streamed
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ValueError("fit: validation_data must be (X, y) or (X, y, sample_weight)")
+            raise ValueError(
+                "fit: validation_data must be (X, y) or (X, y, sample_weight) or a lm.Stream"
+            )
         held_out = self._dataset(given[0], given[1], given[2] if len(given) == 3 else None)
         self._core.check(*held_out, self.num_threads)
         return held_out

@@ -36,6 +36,7 @@ struct ArrayView {
   Index row_stride = 0, column_stride = 0;  // bytes
   bool swapped = false;                     // the other byte order
   bool streamed = false;  // too big to check up front (a memmap): check on the way
+  Index first_row = 0;    // what messages call its row 0, of a window of a stream
 
   bool empty() const { return data == nullptr; }
 };

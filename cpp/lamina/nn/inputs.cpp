@@ -35,8 +35,8 @@ bool is_plain(const ArrayView& v) {
 
 [[noreturn]] void refuse(const Port& port, const ArrayView& view, Index row, Index column) {
   const double code = read_element(view, row, column);
-  fail(port.name, ": code ", std::isnan(code) ? std::string("NaN") : concat(code), " in row ", row,
-       ", column ", column, " is not a whole number in 0 ... ",
+  fail(port.name, ": code ", std::isnan(code) ? std::string("NaN") : concat(code), " in row ",
+       view.first_row + row, ", column ", column, " is not a whole number in 0 ... ",
        port.cardinalities[static_cast<std::size_t>(column)] - 1,
        "; 0 stands for missing or unseen");
 }

@@ -89,9 +89,9 @@ void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& v
          std::isnan(x)   ? std::string("NaN")
          : std::isinf(x) ? "infinity"
                          : concat(x, ", too large for float32,"),
-         " in row ", row, std::isnan(x) && missing ? kPutImpute : "");
+         " in row ", view.first_row + row, std::isnan(x) && missing ? kPutImpute : "");
   }
-  fail(what, ": row ", row, " holds a value that is not finite");
+  fail(what, ": row ", view.first_row + row, " holds a value that is not finite");
 }
 
 // Calls check(first row, rows, values) for all rows, some at a time.
@@ -132,9 +132,9 @@ void check_labels(const Checked& c) {
     bool good = true;  // of all at first: a register at a time
     for (Index r = 0; r < rows; ++r) good &= is_label(y[r], classes);
     for (Index r = 0; r < rows && !good; ++r)
-      require(is_label(y[r], classes), c.name, ": label ", y[r], " in row ", first + r,
-              " is not a whole number in 0 ... ", classes - 1, " (the model has ", classes,
-              " outputs)");
+      require(is_label(y[r], classes), c.name, ": label ", y[r], " in row ",
+              c.y.first_row + first + r, " is not a whole number in 0 ... ", classes - 1,
+              " (the model has ", classes, " outputs)");
   });
 }
 
@@ -145,11 +145,11 @@ void check_numbers(const Checked& c) {
       for_each_row(c.y, [&](Index r, const double* row) {
         for (Index j = 0; j < c.y.columns; ++j)
           require(row[j] >= 0 && row[j] <= 1, c.name, ": ", metric.key,
-                  " expects targets between 0 and 1, got ", row[j], " in row ", r);
+                  " expects targets between 0 and 1, got ", row[j], " in row ", c.y.first_row + r);
       });
   if (h.custom || (h.traits.low == -kInfinity && h.traits.high == kInfinity)) return;
   for_each_row(c.y, [&](Index r, const double* row) {
-    check_targets(c.name.c_str(), h.loss, h.traits, r, c.y.columns, row);
+    check_targets(c.name.c_str(), h.loss, h.traits, c.y.first_row + r, c.y.columns, row);
   });
 }
 
@@ -158,7 +158,7 @@ void check_distributions(const Checked& c) {
     double sum = 0;
     bool valid = true;
     for (Index j = 0; j < c.y.columns; ++j) sum += row[j], valid = valid && row[j] >= 0;
-    require(valid && std::abs(sum - 1) < 1e-3, c.name, ": row ", r,
+    require(valid && std::abs(sum - 1) < 1e-3, c.name, ": row ", c.y.first_row + r,
             " is not a distribution over the classes (it sums to ", sum,
             "); give class numbers (n,) or rows that sum to 1");
   });
@@ -191,8 +191,10 @@ void check_weights(const Data& data, Index n) {
   for (Index r = 0; r < n; ++r) {
     const double w = read_element(data.weights, r, 0);
     require(std::isfinite(w) && w >= 0,
-            "sample_weight: expected finite numbers of at least 0, got ", w, " in row ", r);
+            "sample_weight: expected finite numbers of at least 0, got ", w, " in row ",
+            data.weights.first_row + r);
   }
+  if (data.window) return;  // another may have some
   for (Index i = 0; i < data.rows(); ++i) sum += data.weight(data.source(i));
   require(sum > 0, "sample_weight: all weights are 0");
 }

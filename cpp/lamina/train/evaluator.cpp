@@ -82,7 +82,8 @@ void Evaluator<T>::measure(Space& s, const Batch& batch, const Data& data, int t
 template <class T>
 std::vector<double> Evaluator<T>::run(const Data& data, Index block_rows, int num_threads,
                                       std::uint64_t seed, const std::function<void()>& tick,
-                                      const std::vector<T*>& predictions, const T* weights) {
+                                      const std::vector<T*>& predictions, const T* weights,
+                                      Sums* running) {
   const Index n = data.rows();
   // It does not watch itself, as a prediction does: so only what is surely worth it.
   const int threads = worthwhile_threads(num_threads, n, forward_flops(model_), 4e7);
@@ -93,8 +94,9 @@ std::vector<double> Evaluator<T>::run(const Data& data, Index block_rows, int nu
   const bool weighted = !data.weights.empty();
   if (weighted) s->weights.reserve(n);
   for (Index r = 0; weighted && r < n; ++r) s->weights[r] = data.weight(data.source(r));
-  reduce(s->runners, objective_, n, weighted ? s->weights.data() : nullptr, s->sums);
-  std::vector<double> means = s->sums.means(objective_);
+  Sums& sums = running ? *running : s->sums;
+  reduce(s->runners, objective_, n, weighted ? s->weights.data() : nullptr, sums, running);
+  std::vector<double> means = sums.means(objective_);
   const std::lock_guard<std::mutex> lock(mutex_);
   kept_ = std::move(s);
   return means;

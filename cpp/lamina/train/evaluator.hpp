@@ -19,10 +19,11 @@ class Evaluator {
 
   // The means over checked data, by Objective::names(); `predictions`, by head, where they are not
   // null receive those of all rows. Random numbers, if layers draw some, are the seed's. Weights:
-  // those given, or the model's.
+  // those given, or the model's. `running`: the sums of the windows before, of a stream; these
+  // rows' are added.
   std::vector<double> run(const Data& data, Index block_rows, int num_threads, std::uint64_t seed,
                           const std::function<void()>& tick, const std::vector<T*>& predictions,
-                          const T* weights = nullptr);
+                          const T* weights = nullptr, Sums* running = nullptr);
   std::size_t bytes() const;
 
  private:

@@ -35,8 +35,7 @@ std::vector<double> Sums::means(const Objective& objective) const {
   return out;
 }
 
-double sum_of_rows(Index n, const double* values, const double* weights) {
-  double sum = 0;
+double sum_of_rows(Index n, const double* values, const double* weights, double sum) {
   for (Index r = 0; r < n; r += kRowStep) {
     double chunk = 0;
     for (Index i = r; i < std::min(n, r + kRowStep); ++i)
@@ -58,16 +57,18 @@ std::vector<ObjectiveRunner<T>> runners(const Objective& objective, Index capaci
 
 template <class T>
 void reduce(const std::vector<ObjectiveRunner<T>>& runners, const Objective& objective, Index n,
-            const double* weights, Sums& out) {
+            const double* weights, Sums& out, bool further) {
   std::size_t count = 0;
   for (const Head& head : objective.heads) count += head.values();
-  out.values.resize(count);
+  if (!further) out.values.assign(count, 0), out.weight = 0;
+  out.values.resize(count, 0);
   double* values = out.values.data();
   for (std::size_t h = 0; h < runners.size(); ++h) {
-    runners[h].reduce(n, weights, values);
+    runners[h].add_sums(n, weights, values);
     values += objective.heads[h].values();
   }
-  out.weight = weights ? sum_of_rows(n, weights, nullptr) : static_cast<double>(n);
+  out.weight =
+      weights ? sum_of_rows(n, weights, nullptr, out.weight) : out.weight + static_cast<double>(n);
 }
 
 template <class T>
@@ -191,9 +192,10 @@ void ObjectiveRunner<T>::run_batch(const Batch& batch, const Data& data, const T
 }
 
 template <class T>
-void ObjectiveRunner<T>::reduce(Index n, const double* weights, double* values) const {
+void ObjectiveRunner<T>::add_sums(Index n, const double* weights, double* values) const {
   for (std::size_t m = 0; m < head_.values(); ++m)
-    values[m] = sum_of_rows(n, results_.data() + static_cast<Index>(m) * capacity_, weights);
+    values[m] =
+        sum_of_rows(n, results_.data() + static_cast<Index>(m) * capacity_, weights, values[m]);
 }
 
 template class ObjectiveRunner<float>;
@@ -201,8 +203,8 @@ template class ObjectiveRunner<double>;
 template std::vector<ObjectiveRunner<float>> runners(const Objective&, Index, Index, int);
 template std::vector<ObjectiveRunner<double>> runners(const Objective&, Index, Index, int);
 template void reduce(const std::vector<ObjectiveRunner<float>>&, const Objective&, Index,
-                     const double*, Sums&);
+                     const double*, Sums&, bool);
 template void reduce(const std::vector<ObjectiveRunner<double>>&, const Objective&, Index,
-                     const double*, Sums&);
+                     const double*, Sums&, bool);
 
 }  // namespace lamina

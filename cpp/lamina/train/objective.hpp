@@ -76,6 +76,7 @@ struct Data {
   ArrayView weights;
   std::vector<std::int64_t> subset;  // the rows that count, if not all
   std::vector<bool> labels;          // by head: one column of class numbers; set by check_data
+  bool window = false;               // of a stream, whose other rows are elsewhere
   Index rows() const {
     if (!subset.empty()) return static_cast<Index>(subset.size());
     return inputs.empty() ? 0 : inputs[0].rows;
@@ -99,9 +100,9 @@ struct Sums {
   std::vector<double> means(const Objective& objective) const;
 };
 
-// The sum of [0, n) of `values`, times `weights` if those are not null, in chunks of kRowStep,
-// chunks in order.
-double sum_of_rows(Index n, const double* values, const double* weights);
+// `sum` and that of [0, n) of `values`, times `weights` if those are not null, in chunks of
+// kRowStep, chunks in order.
+double sum_of_rows(Index n, const double* values, const double* weights, double sum = 0);
 
 template <class T>
 class ObjectiveRunner {
@@ -126,8 +127,8 @@ class ObjectiveRunner {
   // or expects.
   void outputs(Index rows, const T* prediction, T* out) const;
 
-  // The sums over rows [0, n) of the loss and each metric, into values[0 ...].
-  void reduce(Index n, const double* weights, double* values) const;
+  // Adds the sums over rows [0, n) of the loss and each metric to values[0 ...].
+  void add_sums(Index n, const double* weights, double* values) const;
 
  private:
   struct Space {
@@ -154,9 +155,10 @@ template <class T>
 std::vector<ObjectiveRunner<T>> runners(const Objective& objective, Index capacity, Index block,
                                         int threads);
 
-// Their sums over rows [0, n).
+// Their sums over rows [0, n); `further`: added to those of rows before them, in multiples of
+// kRowStep, with the bits of one sum over all.
 template <class T>
 void reduce(const std::vector<ObjectiveRunner<T>>& runners, const Objective& objective, Index n,
-            const double* weights, Sums& out);
+            const double* weights, Sums& out, bool further = false);
 
 }  // namespace lamina

@@ -10,11 +10,12 @@ namespace {
 // So many numbers are drawn at once: number d is words[d % 2 * 2][d / 2] and the word after it.
 constexpr Index kDraws = 2 * static_cast<Index>(Philox::kMany);
 
-void draw_words(const Philox& random, std::uint64_t epoch, Index draw, Philox::Many& words) {
+void draw_words(const Philox& random, std::uint64_t epoch, std::uint32_t window, Index draw,
+                Philox::Many& words) {
   for (std::size_t k = 0; k < Philox::kMany; ++k) {
     const auto block = static_cast<std::uint64_t>(draw / 2) + k;
     const Philox::Block counter =
-        Philox::counter(Stream::shuffle, 0, static_cast<std::uint32_t>(epoch),
+        Philox::counter(Stream::shuffle, window & 0xFFFFFFu, static_cast<std::uint32_t>(epoch),
                         static_cast<std::uint32_t>(block >> 32), static_cast<std::uint32_t>(block));
     for (std::size_t w = 0; w < 4; ++w) words[w][k] = counter[w];
   }
@@ -24,7 +25,7 @@ void draw_words(const Philox& random, std::uint64_t epoch, Index draw, Philox::M
 }  // namespace
 
 // By Fisher and Yates.
-void draw_order(const Data& data, std::uint64_t seed, std::uint64_t epoch,
+void draw_order(const Data& data, std::uint64_t seed, std::uint64_t epoch, std::uint32_t window,
                 std::vector<std::int64_t>& order) {
   const Index n = data.rows();
   order.resize(static_cast<std::size_t>(n));
@@ -32,7 +33,7 @@ void draw_order(const Data& data, std::uint64_t seed, std::uint64_t epoch,
   const Philox random(seed);
   Philox::Many words;
   for (Index draw = 0; draw < n - 1; draw += kDraws) {
-    draw_words(random, epoch, draw, words);
+    draw_words(random, epoch, window, draw, words);
     for (Index d = 0; d < std::min(kDraws, n - 1 - draw); ++d) {
       const Index i = n - 1 - draw - d;
       const auto k = static_cast<std::size_t>(d / 2), w = static_cast<std::size_t>(d % 2 * 2);

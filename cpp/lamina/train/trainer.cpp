@@ -62,8 +62,14 @@ bool Trainer::length_comes_from_fit() const {
 }
 
 // The first fit says how long schedules are; a later one may only do what is left of it.
-void Trainer::plan_schedules(std::uint64_t batches, std::uint64_t epochs) {
+void Trainer::plan_schedules(Index rows, const FitOptions& options) {
+  require(rows > 0,
+          "a schedule's length comes from fit, and the stream does not say how many rows "
+          "it has: give rows= to the stream, or total_steps to the schedule");
   Optimizer& o = *optimizer;
+  const Index batch = std::min(options.batch_size, rows);
+  const std::uint64_t epochs = options.epochs,
+                      batches = epochs * static_cast<std::uint64_t>((rows + batch - 1) / batch);
   const std::uint64_t steps = std::max<std::uint64_t>(1, batches / o.settings.accumulation);
   require(o.iterations == 0 ||
               (o.iterations + steps <= o.planned_steps && state.epoch + epochs <= o.planned_epochs),
@@ -113,10 +119,9 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   check_data(net_, objective_, data, options.check_inputs, thread_count(options.num_threads));
   const Index n = data.rows(), batch = std::min(options.batch_size, n);
   const std::uint64_t mark = signature(data, options.batch_size, options.shuffle);
-  const bool resumed = state.cursor > 0 && state.data_signature == mark;
+  const bool resumed = state.cursor > 0 && state.data_signature == mark && !data.window;
   if (!resumed && length_comes_from_fit())
-    plan_schedules(options.epochs * static_cast<std::uint64_t>((n + batch - 1) / batch),
-                   options.epochs);
+    plan_schedules(data.window ? options.stream_rows : n, options);
   const Buffer<T> start = publish_start(data, options.scheduling.exact_threads
                                                   ? thread_count(options.num_threads)
                                                   : looking_threads(net_, options.num_threads, n));
@@ -134,6 +139,8 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   if (!resumed) state.cursor = 0, state.open = {};
   state.data_signature = mark;
   order_epoch_ = ~0ull;
+  window_ = 0;
+  window_first_ = 0;
   optimizer->in_fit = true;
   std::copy_n(start.data(), start.size(), net_.weights());
   net_.note_data_seen();
@@ -167,14 +174,15 @@ void TrainerOf<T>::make_ready(const FitOptions& options, Index batch, const T* w
 template <class T>
 Batch TrainerOf<T>::next_batch() {
   if (options_.shuffle && order_epoch_ != state.epoch) {
-    draw_order(data_, state.seed, state.epoch, order_);
+    draw_order(data_, state.seed, state.epoch, window_, order_);
     order_epoch_ = state.epoch;
   }
   const std::int64_t* order = options_.shuffle       ? order_.data()
                               : data_.subset.empty() ? nullptr
                                                      : data_.subset.data();
-  const Index left = data_.rows() - state.cursor, rows = std::min(options_.batch_size, left);
-  return {{order ? order + state.cursor : nullptr, state.cursor, rows, left - rows}, &data_.inputs};
+  const Index done = state.cursor - window_first_;
+  const Index left = data_.rows() - done, rows = std::min(options_.batch_size, left);
+  return {{order ? order + done : nullptr, done, rows, left - rows}, &data_.inputs};
 }
 
 template <class T>
@@ -213,8 +221,25 @@ bool TrainerOf<T>::passed(StepResult step, EpochResult& result) {
 
 template <class T>
 EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
+  const EpochResult result = run_window(monitor);
+  return result.end == EpochEnd::complete ? finish_epoch() : result;
+}
+
+template <class T>
+void TrainerOf<T>::next_window(Data data) {
+  if (!guard_ || !data_.window) throw StateError("next_window: begin_fit with a window first");
+  check_data(net_, objective_, data, options_.check_inputs, thread_count(options_.num_threads));
+  window_ = state.cursor == 0 ? 0 : window_ + 1;
+  window_first_ = state.cursor;
+  order_epoch_ = ~0ull;
+  data_ = std::move(data);
+}
+
+// The rows of data_ that are still to be done.
+template <class T>
+EpochResult TrainerOf<T>::run_window(Monitor& monitor) {
   if (!guard_) throw StateError("run_epoch: begin_fit first");
-  const Index n = data_.rows();
+  const Index n = window_first_ + data_.rows();
   optimizer->epoch = state.epoch;
   EpochResult result;
   while (state.cursor < n) {
@@ -234,12 +259,14 @@ EpochResult TrainerOf<T>::run_epoch(Monitor& monitor) {
       return result;
     }
   }
-  finish_epoch(result);
   return result;
 }
 
 template <class T>
-void TrainerOf<T>::finish_epoch(EpochResult& result) {
+EpochResult TrainerOf<T>::finish_epoch() {
+  if (!guard_) throw StateError("finish_epoch: begin_fit first");
+  require(state.open.weight > 0, "sample_weight: all weights are 0");
+  EpochResult result;
   result.means = state.open.means(objective_);
   result.penalty =
       penalty() + (state.open.weight > 0 ? state.open.activity / state.open.weight : 0);
@@ -247,6 +274,7 @@ void TrainerOf<T>::finish_epoch(EpochResult& result) {
   state.open = {};
   optimizer->epoch = ++state.epoch;
   snapshot();
+  return result;
 }
 
 template <class T>
@@ -256,6 +284,7 @@ void TrainerOf<T>::end_fit() {
   optimizer->in_fit = false;
   use_average();
   net_.unpublish();
+  if (data_.window) state.cursor = 0, state.open = {};  // it cannot be gone on with
   data_ = {};
   if (runner_threads_ > 1) release_threads();
 }
@@ -295,7 +324,8 @@ void TrainerOf<T>::use_average() {
 template <class T>
 std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads,
                                            const std::function<void()>& tick,
-                                           const std::vector<void*>& predictions, bool looking) {
+                                           const std::vector<void*>& predictions, bool looking,
+                                           Sums* running) {
   if (!looking) net_.require_adapted();
   check_data(net_, objective_, data, true, thread_count(num_threads));
   const Buffer<T> start =
@@ -303,7 +333,7 @@ std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_
   std::vector<T*> out(objective_.heads.size(), nullptr);
   for (std::size_t h = 0; h < predictions.size(); ++h) out[h] = static_cast<T*>(predictions[h]);
   return evaluator_.run(data, block_rows, num_threads, state.seed, tick, out,
-                        start.empty() ? nullptr : start.data());
+                        start.empty() ? nullptr : start.data(), running);
 }
 
 template <class T>

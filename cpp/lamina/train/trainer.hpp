@@ -29,6 +29,7 @@ struct FitOptions {
   int num_threads = 0;
   bool check_inputs = true;
   Scheduling scheduling;
+  Index stream_rows = 0;  // of an epoch, where the data are a window; 0: nobody knows
 };
 
 enum class EpochEnd { complete, stopped, diverged };
@@ -56,17 +57,23 @@ class Trainer {
   virtual void begin_fit(Data data, const FitOptions& options) = 0;
   virtual EpochResult run_epoch(Monitor& monitor) = 0;
   virtual void end_fit() = 0;
+  // An epoch of a stream (data.window): begin_fit has its first window; each is run, then comes the
+  // next one (a batch lies in one window). finish_epoch ends it, next_window begins another.
+  virtual EpochResult run_window(Monitor& monitor) = 0;
+  virtual void next_window(Data data) = 0;  // refuses bad data; the fit stays as it is
+  virtual EpochResult finish_epoch() = 0;
   bool fitting() const { return guard_ != nullptr; }
 
   // Refuses data that cannot be trained or measured on.
   void check(Data data, int num_threads) const;
   // predictions, by head or none at all: where not null, they receive those of all rows (rows,
   // outputs) in the model's dtype. A model that has not seen data yet is refused; or, `looking`,
-  // measured as if a fit on these very rows began, and left as it is.
+  // measured as if a fit on these very rows began, and left as it is. `running`: the data are a
+  // window of a stream, these the sums of those before.
   virtual std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
                                        const std::function<void()>& tick,
                                        const std::vector<void*>& predictions = {},
-                                       bool looking = false) = 0;
+                                       bool looking = false, Sums* running = nullptr) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
   virtual double compute_gradients(Data data, int num_threads) = 0;
 
@@ -77,7 +84,7 @@ class Trainer {
 
  protected:
   bool length_comes_from_fit() const;  // of a schedule
-  void plan_schedules(std::uint64_t batches, std::uint64_t epochs);
+  void plan_schedules(Index rows, const FitOptions& options);
 
   Objective objective_;
   std::unique_ptr<Model::Guard> guard_;
@@ -89,10 +96,14 @@ class TrainerOf final : public Trainer {
   explicit TrainerOf(ModelOf<T>& net) : net_(net), evaluator_(net, objective_) {}
   void begin_fit(Data data, const FitOptions& options) override;
   EpochResult run_epoch(Monitor& monitor) override;
+  EpochResult run_window(Monitor& monitor) override;
+  void next_window(Data data) override;
+  EpochResult finish_epoch() override;
   void end_fit() override;
   std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
                                const std::function<void()>& tick,
-                               const std::vector<void*>& predictions, bool looking) override;
+                               const std::vector<void*>& predictions, bool looking,
+                               Sums* running) override;
   double compute_gradients(Data data, int num_threads) override;
   void keep_best(double value, std::uint64_t epoch) override;
   bool restore_best() override;
@@ -110,7 +121,6 @@ class TrainerOf final : public Trainer {
   void go_on_beneath_average();
   Batch next_batch();
   bool passed(StepResult step, EpochResult& result);
-  void finish_epoch(EpochResult& result);
   void roll_back();
   void snapshot();
   double penalty() const;
@@ -121,6 +131,8 @@ class TrainerOf final : public Trainer {
   ModelOf<T>& net_;
   Data data_;
   FitOptions options_;
+  Index window_first_ = 0;  // cursor of data_'s first row; 0 unless they are a window
+  std::uint32_t window_ = 0;
   std::unique_ptr<StepRunner<T>> runner_;
   unsigned runner_version_ = 0;
   Index runner_batch_ = 0;

@@ -1,0 +1,167 @@
+"""Streams as a trainer reads them: what fit and evaluate do window by window."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from lamina.data import Dataset, class_weights, dataset
+from lamina.streams import Stream
+from lamina.windows import Window, WindowReader, draw_windows, multiple_of
+
+__all__ = ["StreamData", "refuse_beside_stream", "training"]
+
+Train = Callable[[Any, Any], Mapping[str, Any]]
+
+
+class StreamData:
+    """A stream, and how its chunks become what a model takes.
+
+    Parameters
+    ----------
+    stream : Stream
+        What is read.
+    ports : sequence of mapping
+        The model's, of the core.
+    outputs : mapping of str to bool
+        As for ``lamina.data.as_targets``.
+    class_weight : mapping of int to float, optional
+        Multiplies the weights of the rows.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        ports: Any,
+        outputs: Mapping[str, bool],
+        class_weight: Mapping[int, float] | None = None,
+    ) -> None:
+        if class_weight is not None and len(outputs) > 1:
+            raise ValueError(
+                f"class_weight: the model has several outputs, {list(outputs)}, which share the "
+                "rows' weights; give those in the chunks"
+            )
+        self.stream = stream
+        self._ports, self._outputs, self._class_weight = ports, outputs, class_weight
+
+    @property
+    def size(self) -> int | None:
+        """Number of rows, if that is known."""
+        return self.stream.rows
+
+    def reader(self, multiple: int, orders: Any = (None,), most: int | None = None) -> WindowReader:
+        """Return what reads it in windows of a multiple of so many rows, and at most `most`."""
+        rows = min(self.stream.window_rows, most or self.stream.window_rows)
+        return WindowReader(self.stream, self._convert, multiple_of(multiple, rows), orders)
+
+    def first_rows(self, count: int) -> Dataset | None:
+        """Return a few rows from the beginning without weights; None if that would use them up."""
+        if self.stream.once:
+            return None
+        with self.reader(16, most=count) as reader:
+            return next(reader.epoch()).data._replace(weights=None)
+
+    def check_readings(self, count: int, what: str) -> None:
+        """Refuse to read a generator more than once."""
+        if self.stream.once and count > 1:
+            raise ValueError(
+                f"{what}: the stream must be read {count} times, and its source, "
+                f"{type(self.stream.source).__name__}, can be read only once: give the function "
+                "that makes it, lm.Stream(chunks) and not lm.Stream(chunks())"
+            )
+
+    def _convert(self, chunk: Any) -> Dataset:
+        if not isinstance(chunk, (tuple, list)) or len(chunk) not in (2, 3):
+            raise TypeError(
+                f"expected (X, y) or (X, y, sample_weight), got {type(chunk).__name__}"
+                + (f" of {len(chunk)}" if isinstance(chunk, (tuple, list)) else "")
+            )
+        data = dataset(chunk[0], chunk[1], self._ports, self._outputs, *chunk[2:])
+        n = len(data.inputs[0])
+        parts = [*data.inputs, *data.targets, data.weights]
+        lengths = [len(part) for part in parts if part is not None]
+        if any(length != n for length in lengths):
+            raise ValueError(f"X, y and sample_weight have {lengths} rows")
+        if self._class_weight is None or n == 0 or data.targets[0] is None:
+            return data
+        return data._replace(
+            weights=class_weights(data.targets[0], self._class_weight, data.weights)
+        )
+
+
+@contextlib.contextmanager
+def training(
+    trainer: Any, data: Dataset | StreamData, settings: tuple[Any, ...]
+) -> Iterator[Train]:
+    """Begin a fit of the core; yield what trains an epoch.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Its core is told to begin; the caller ends it.
+    data : Dataset or StreamData
+        What is trained on.
+    settings : tuple
+        What the core's begin_fit takes after the data: batch size, epochs, shuffle and the rest.
+    """
+    core = trainer._core
+    if isinstance(data, Dataset):
+        core.begin_fit(*data, *settings)
+        yield core.run_epoch
+        return
+    batch_size, epochs, shuffle, *_ = settings
+    begun = trainer.epoch
+    orders = (draw_windows(trainer.seed, begun + e) if shuffle else None for e in range(epochs))
+    with data.reader(max(1, batch_size), orders) as reader:
+        windows = reader.epoch()
+        first = next(windows)
+        core.begin_fit(
+            *first.data, *settings, first_row=first.first_row, stream_rows=data.size or 0
+        )
+        waiting: Iterable[Window] = itertools.chain([first], windows)
+
+        def train(tick: Any, on_batch: Any) -> Mapping[str, Any]:
+            nonlocal waiting
+            result = _train_epoch(core, waiting, first, tick, on_batch)
+            waiting = reader.epoch()
+            return result
+
+        yield train
+
+
+def _train_epoch(
+    core: Any, windows: Iterable[Window], begun: Window, tick: Any, on_batch: Any
+) -> Mapping[str, Any]:
+    """Train on the windows of an epoch; the fit has begun with the window `begun`."""
+    rows = 0
+    for window in windows:
+        if rows and not tick(rows):
+            return {"end": "stopped"}
+        if window is not begun:
+            core.next_window(*window.data[:3], window.first_row)
+        result: Mapping[str, Any] = core.run_window(tick, on_batch)
+        if result["end"] != "complete":
+            return result
+        rows += len(window.data.inputs[0])
+    done: Mapping[str, Any] = core.finish_epoch()
+    return {**done, "rows": rows}
+
+
+def refuse_beside_stream(y: Any, sample_weight: Any, validation_split: float = 0.0) -> None:
+    """Refuse what a stream's chunks bring along, or cannot give.
+
+    Raises
+    ------
+    ValueError
+        If there is any of it.
+    """
+    for name, given in (("y", y), ("sample_weight", sample_weight)):
+        if given is not None:
+            raise ValueError(f"{name}: a stream brings its own, in chunks (X, y, sample_weight)")
+    if validation_split:
+        raise ValueError(
+            "validation_split: the rows of a stream are not known before they are read; hold some "
+            "back and give them as validation_data, arrays or a stream"
+        )
