@@ -241,7 +241,54 @@ void check_data_driven_start() {
 
 }  // namespace
 
+namespace {
+
+Data window_of(const Table& table, Range rows) {
+  Data out;
+  out.inputs = {{table.x.data() + rows.begin * kColumns, DType::float32, rows.size(), kColumns,
+                 4 * kColumns, 4}};
+  out.targets = {{table.y.data() + rows.begin, DType::float32, rows.size(), 1, 4, 4}};
+  out.window = true;
+  return out;
+}
+
+// Two epochs in windows of whole batches, in order: nothing is allocated in the later ones, and the
+// bits are those of all rows at once. So are an evaluation's.
+void check_windows() {
+  const Table table;
+  const std::shared_ptr<Model> model = Model::create(parse_json("model", kModel)),
+                               other = Model::create(parse_json("model", kModel));
+  const auto trainer = make_trainer(model, R"("adam")"), whole = make_trainer(other, R"("adam")");
+  const FitOptions options{100, 2, false, 2, true, {.exact_threads = true}};
+  constexpr Index kWindow = 300;
+  Monitor nobody;
+  long allocated = 0;
+  trainer->begin_fit(window_of(table, {0, kWindow}), options);
+  whole->begin_fit(table.data, options);
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    for (Index r = 0; r < kRows; r += kWindow) {
+      const Range rows{r, std::min(kRows, r + kWindow)};
+      if (epoch > 0 || r > 0) trainer->next_window(window_of(table, rows));
+      const long of_window =
+          allocations_of([&] { CHECK(trainer->run_window(nobody).end == EpochEnd::complete); });
+      if (r > 0) allocated += of_window;  // an epoch's first step makes room for its sums
+    }
+    CHECK(trainer->finish_epoch().means == whole->run_epoch(nobody).means);
+  }
+  trainer->end_fit();
+  whole->end_fit();
+  CHECK(allocated == 0);
+  CHECK(fingerprint(*model) == fingerprint(*other));
+  Sums sums;
+  for (Index r = 0; r < kRows; r += 304)
+    trainer->evaluate(window_of(table, {r, std::min(kRows, r + 304)}), 64, 2, {}, {}, false, &sums);
+  CHECK(sums.means(trainer->objective()) == whole->evaluate(table.data, 256, 1, {}));
+}
+
+}  // namespace
+
 int main() {
+  check_windows();
   check_shares_of_columns();
   check_data_driven_start();
   check_allocations_of_evaluations();
