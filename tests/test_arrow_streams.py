@@ -152,7 +152,7 @@ def test_what_is_refused(paths, tmp_path):
         lm.ArrowStream(TABLE, dtype="int8")
     for column in (["text"], [datetime.date(2026, 1, 1)]):
         stream = lm.ArrowStream(pa.table({"a": [1.0], "b": column, "y": [1.0]}), target="y")
-        with pytest.raises(TypeError, match="column 'b' holds .*; numbers are needed"):
+        with pytest.raises(TypeError, match=r"column 'b' holds .*; numbers are needed"):
             lm.Trainer(lm.Model([lm.Input(2), lm.Dense(1)]), loss="mse").fit(stream)
     with pytest.raises(TypeError, match="expected a record batch or a table, got int"):
         next(lm.ArrowStream([3]).chunks(10))

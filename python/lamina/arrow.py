@@ -13,9 +13,10 @@ from lamina.streams import Chunks, Order, Stream
 
 __all__ = ["ArrowStream", "ParquetStream"]
 
+Room = dict[str, AnyArray]  # for arrays that are filled again and again, by what they are
 Columns = str | Sequence[str] | Mapping[str, "str | Sequence[str]"]
 
-_BLOCK = 1024  # rows of a batch that are turned at a time, so that they stay in the cache
+_BLOCK = 4096  # rows of a batch that are turned at a time, so that they stay in the cache
 _DECODED = 1 << 20  # numbers that pyarrow decodes at a time
 
 
@@ -88,19 +89,20 @@ class ArrowStream(Stream):
 
     def chunks(self, window_rows: int, order: Order | None = None) -> Chunks:
         """Yield the batches of one epoch as arrays."""
+        room: Room = {}
         for _, table in super().chunks(window_rows, order):
             for batch in _batches(table):
-                yield None, self._chunk(batch)
+                yield None, self._chunk(batch, room)
 
-    def _chunk(self, batch: Any) -> Any:
-        """Return X, or (X, y), or (X, y, weight) of a record batch."""
-        x = _picked(batch, self._inputs(batch.schema.names), self.dtype, flat=False)
+    def _chunk(self, batch: Any, room: Room) -> Any:
+        """Return X, (X, y) or (X, y, weight) of a batch, valid until the next is asked for."""
+        x = _picked(batch, self._inputs(batch.schema.names), self.dtype, room, "X")
         if self.target is None:
             return x
-        y = _picked(batch, self.target, None, flat=True)
-        return (
-            (x, y) if self.weight is None else (x, y, _picked(batch, self.weight, None, flat=True))
-        )
+        y = _picked(batch, self.target, None, room, "y")
+        if self.weight is None:
+            return x, y
+        return x, y, _numbers(batch, self.weight)
 
     def _inputs(self, names: Sequence[str]) -> Columns:
         if self.columns is not None:
@@ -173,7 +175,8 @@ class ParquetStream(ArrowStream):
                     raise ValueError(f"{os.fspath(path)}: no column {missing}; it has {names}")
 
     def _open(self, path: str | os.PathLike[str]) -> Any:
-        return _pyarrow("pyarrow.parquet").ParquetFile(path, buffer_size=1 << 18)
+        # By default all of a file's column chunks would be held from the first batch on.
+        return _pyarrow("pyarrow.parquet").ParquetFile(path, buffer_size=1 << 18, pre_buffer=False)
 
     def _read(self) -> Iterator[Any]:
         for path in self.paths:
@@ -218,17 +221,18 @@ def _names(given: Columns | None) -> list[str]:
     return [name for part in parts for name in ([part] if isinstance(part, str) else part)]
 
 
-def _picked(batch: Any, names: Columns, dtype: str | None, *, flat: bool) -> Any:
+def _picked(batch: Any, names: Columns, dtype: str | None, room: Room, what: str) -> Any:
     """Return columns as one array, by name of in- or output as a dict of them."""
     if isinstance(names, Mapping):
-        return {key: _picked(batch, part, dtype, flat=flat) for key, part in names.items()}
+        return {
+            key: _picked(batch, part, dtype, room, f"{what}[{key}]") for key, part in names.items()
+        }
     if isinstance(names, str):
-        column = _numbers(batch, names)
-        return column if flat else column[:, np.newaxis]
+        return _numbers(batch, names)
     columns = [_numbers(batch, name) for name in names]
     if not columns:
         raise ValueError("there are no columns for X")
-    return _matrix(columns, np.dtype(dtype) if dtype else np.result_type(*columns))
+    return _matrix(columns, np.dtype(dtype) if dtype else np.result_type(*columns), room, what)
 
 
 def _numbers(batch: Any, name: str) -> AnyArray:
@@ -250,10 +254,12 @@ def _numbers(batch: Any, name: str) -> AnyArray:
     return values
 
 
-def _matrix(columns: Sequence[AnyArray], dtype: np.dtype[Any]) -> AnyArray:
-    """Return columns side by side, rows contiguous."""
+def _matrix(columns: Sequence[AnyArray], dtype: np.dtype[Any], room: Room, what: str) -> AnyArray:
+    """Return columns side by side, rows contiguous, in the room if they fit."""
     n = len(columns[0])
-    out: AnyArray = np.empty((n, len(columns)), dtype)
+    if what not in room or len(room[what]) < n or room[what].dtype != dtype:
+        room[what] = np.empty((n, len(columns)), dtype)
+    out = room[what][:n]
     for first in range(0, n, _BLOCK):
         rows = slice(first, first + _BLOCK)
         for place, column in enumerate(columns):
