@@ -14,10 +14,11 @@ from lamina.streams import Chunks, Order, Stream
 __all__ = ["ArrowStream", "ParquetStream"]
 
 Room = dict[str, AnyArray]  # for arrays that are filled again and again, by what they are
+Named = dict[str, Any]  # the columns of a batch
 Columns = str | Sequence[str] | Mapping[str, "str | Sequence[str]"]
 
 _BLOCK = 4096  # rows of a batch that are turned at a time, so that they stay in the cache
-_DECODED = 1 << 20  # numbers that pyarrow decodes at a time
+_DECODED = 1 << 21  # numbers that pyarrow decodes at a time
 
 
 class ArrowStream(Stream):
@@ -92,11 +93,12 @@ class ArrowStream(Stream):
         room: Room = {}
         for _, table in super().chunks(window_rows, order):
             for batch in _batches(table):
-                yield None, self._chunk(batch, room)
+                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+                yield None, self._chunk(columns, room)
 
-    def _chunk(self, batch: Any, room: Room) -> Any:
+    def _chunk(self, batch: Named, room: Room) -> Any:
         """Return X, (X, y) or (X, y, weight) of a batch, valid until the next is asked for."""
-        x = _picked(batch, self._inputs(batch.schema.names), self.dtype, room, "X")
+        x = _picked(batch, self._inputs(list(batch)), self.dtype, room, "X")
         if self.target is None:
             return x
         y = _picked(batch, self.target, None, room, "y")
@@ -221,7 +223,7 @@ def _names(given: Columns | None) -> list[str]:
     return [name for part in parts for name in ([part] if isinstance(part, str) else part)]
 
 
-def _picked(batch: Any, names: Columns, dtype: str | None, room: Room, what: str) -> Any:
+def _picked(batch: Named, names: Columns, dtype: str | None, room: Room, what: str) -> Any:
     """Return columns as one array, by name of in- or output as a dict of them."""
     if isinstance(names, Mapping):
         return {
@@ -235,23 +237,26 @@ def _picked(batch: Any, names: Columns, dtype: str | None, room: Room, what: str
     return _matrix(columns, np.dtype(dtype) if dtype else np.result_type(*columns), room, what)
 
 
-def _numbers(batch: Any, name: str) -> AnyArray:
+def _numbers(batch: Named, name: str) -> AnyArray:
     """Return a column; null is NaN."""
-    place = batch.schema.get_field_index(name)
-    if place < 0:
-        raise ValueError(f"there is no column {name!r}; there are {batch.schema.names}")
-    column = batch.column(place)
-    if _pyarrow("pyarrow.types").is_decimal(column.type):
-        column = column.cast("float64")
-    if column.null_count and _pyarrow("pyarrow.types").is_boolean(column.type):
-        column = column.cast("float32")
+    if name not in batch:
+        raise ValueError(f"there is no column {name!r}; there are {list(batch)}")
+    column = batch[name]
     values: AnyArray = column.to_numpy(zero_copy_only=False)
-    if values.dtype.kind not in "biuf":
+    if values.dtype.kind in "biuf":
+        return values
+    types = _pyarrow("pyarrow.types")
+    if types.is_decimal(column.type):
+        column = column.cast("float64")
+    elif types.is_boolean(column.type):  # with nulls
+        column = column.cast("float32")
+    else:
         raise TypeError(
             f"column {name!r} holds {column.type}; numbers are needed: encode it, or use "
             "lm.TableModel, which takes tables"
         )
-    return values
+    numbers: AnyArray = column.to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def _matrix(columns: Sequence[AnyArray], dtype: np.dtype[Any], room: Room, what: str) -> AnyArray:
