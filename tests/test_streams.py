@@ -337,6 +337,17 @@ def test_an_exception_of_the_source_comes_out_as_it_went_in():
     trainer.fit(X, Y, epochs=1)
 
 
+def test_an_exception_of_a_callback_ends_the_thread():
+    class Fail(lm.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyError("mine")
+
+    trainer = make()
+    with pytest.raises(KeyError, match="mine"):
+        trainer.fit(lm.Stream(cut(X, Y), window_rows=32), batch_size=32, callbacks=[Fail()])
+    trainer.fit(lm.ArrayStream(X, Y), epochs=1)
+
+
 def test_an_error_of_a_later_window_keeps_the_completed_steps():
     x = X.copy()
     x[777, 2] = np.nan
@@ -575,3 +586,17 @@ def test_memory_maps(tmp_path, mode):
     assert fitted(stream, shuffle=False) == expected
     if mode != "r":
         assert np.array_equal(x, 2 * X)
+
+
+# ---- other libraries --------------------------------------------------------------------------
+
+
+@pytest.mark.ci
+def test_a_dataloader_of_pytorch_is_a_stream():
+    torch = pytest.importorskip("torch")
+    data = torch.utils.data
+    tensors = data.TensorDataset(torch.from_numpy(X), torch.from_numpy(Y))
+    loader = data.DataLoader(tensors, batch_size=70)
+    assert fitted(loader, shuffle=False) == fitted(X, Y, shuffle=False)
+    model = make().model
+    assert np.array_equal(model.predict(lm.Stream(loader)), model.predict(X))
