@@ -73,6 +73,8 @@ def test_arrow_sources():
         stream = lm.ArrowStream(source, target="y", window_rows=128)
         assert fitted(stream, shuffle=False) == expected
     assert lm.ArrowStream(plain, target="y").rows == ROWS
+    whole = plain.combine_chunks().to_batches()[0]
+    assert fitted(lm.ArrowStream(whole, target="y"), shuffle=False) == expected
     reader = lm.ArrowStream(pa.RecordBatchReader.from_batches(plain.schema, batches), target="y")
     assert reader.once
     pairs = [(batch.select(["a", "b", "c"]), batch["y"]) for batch in batches]
@@ -82,6 +84,7 @@ def test_arrow_sources():
 def test_other_libraries_by_the_capsule_protocol():
     pl = pytest.importorskip("polars")
     frame = pl.from_arrow(TABLE.drop_columns(["w"]))
+    assert lm.ArrowStream(frame, target="y").rows == ROWS
     frames = [frame[:400], frame[400:]]
     expected = fitted(X, NUMPY["y"], shuffle=False)
     assert fitted(lm.ArrowStream(frames, target="y"), shuffle=False) == expected

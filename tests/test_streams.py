@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina.windows import draw_windows
 
 ROWS = 1000
 DRAW = np.random.default_rng(0)
@@ -163,6 +164,22 @@ def test_each_epoch_has_another_order_and_windows_stay_together():
         for epoch in order_of(lm.ArrayStream(rows[:, None], rows, window_rows=10), epochs=4)
     }
     assert len(passed) == 4
+
+
+def test_the_short_window_may_come_first():
+    stream = lm.ArrayStream(X, Y, window_rows=96)  # the last of 11 windows has 40 rows
+    epochs = [epoch for epoch in range(99) if draw_windows(0, epoch)(11)[0] == 10]
+    trainer, by_hand = (
+        lm.Trainer(lm.Model([lm.Input(5), lm.Dense(1)], seed=0), loss="mse", optimizer="sgd")
+        for _ in range(2)
+    )
+    for epoch in range(epochs[0] + 1):  # each a fit of its own, so that one begins with it
+        trainer.fit(stream, epochs=1, batch_size=96)
+        for window in draw_windows(0, epoch)(11):
+            rows = slice(96 * window, 96 * window + 96)
+            by_hand.fit(X[rows], Y[rows], epochs=1, batch_size=96)
+    expected = by_hand.model.layers[0].kernel
+    np.testing.assert_allclose(trainer.model.layers[0].kernel, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_two_fits_of_two_epochs_are_one_of_four():
@@ -406,7 +423,7 @@ def test_ctrl_c_ends_within_a_second(hangs):
             for number in itertools.count():
                 yield X, Y
                 if hangs and number == 2:
-                    gone.wait(2)  # as a slow disk does
+                    gone.wait(3)  # as a slow disk does
         finally:
             gone.set()
 
@@ -415,7 +432,7 @@ def test_ctrl_c_ends_within_a_second(hangs):
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(chunks, epochs=1, verbose=0)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 2.5  # a second, and what a busy machine takes
     timer.join()
     assert gone.wait(4)  # the source is closed as soon as it answers
     assert not trainer._core.fitting

@@ -26,9 +26,9 @@ class ArrowStream(Stream):
 
     Parameters
     ----------
-    source : iterable, function that returns one, or an object with ``to_batches``
-        Record batches, tables, or whatever speaks Arrow's PyCapsule protocol (polars DataFrames,
-        …). A ``pyarrow.Table`` or ``pyarrow.dataset.Dataset`` is read batch by batch, as often as
+    source : iterable, function that returns one, table, or an object with ``to_batches``
+        Gives record batches, tables, or whatever speaks Arrow's PyCapsule protocol (polars
+        DataFrames, …). A table or ``pyarrow.dataset.Dataset`` is read batch by batch, as often as
         needed; a ``RecordBatchReader`` only once.
     target : str, sequence of str, or mapping of str to either, optional
         Column y, columns of y (n, k), or those of each output by its name. Not needed for
@@ -82,9 +82,12 @@ class ArrowStream(Stream):
             raise ValueError(f"{type(self).__name__}: dtype must be 'float32' or 'float64'")
         if isinstance(columns, str):
             raise TypeError(f"{type(self).__name__}: columns must be a list, got {columns!r}")
-        again = source.to_batches if hasattr(source, "to_batches") else source
+        if _speaks_arrow(source) and not hasattr(source, "__next__"):
+            source = _pyarrow().table(source)  # one frame, not an iterable of them
         super().__init__(
-            again, window_rows=window_rows, rows=rows or getattr(source, "num_rows", None)
+            getattr(source, "to_batches", source),
+            window_rows=window_rows,
+            rows=rows or getattr(source, "num_rows", None),
         )
         self.target, self.columns, self.weight, self.dtype = target, columns, weight, dtype
 
@@ -203,11 +206,16 @@ def _pyarrow(module: str = "pyarrow") -> Any:
         ) from error
 
 
+def _speaks_arrow(table: Any) -> bool:
+    """Say whether it has Arrow's PyCapsule protocol: a table, a batch, a polars DataFrame."""
+    return hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
+
+
 def _batches(table: Any) -> Iterable[Any]:
     """Return record batches of what speaks Arrow."""
     if hasattr(table, "schema") and hasattr(table, "num_columns") and hasattr(table, "columns"):
         return list(table.to_batches()) if hasattr(table, "to_batches") else [table]
-    if hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
+    if _speaks_arrow(table):
         batches: list[Any] = _pyarrow().table(table).to_batches()
         return batches
     raise TypeError(f"expected a record batch or a table, got {type(table).__name__}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from lamina.streams import Order, Stream
 __all__ = ["Window", "WindowReader", "draw_windows", "multiple_of", "predict_windows"]
 
 _END = object()  # of an epoch
+_LOOK = 0.1  # seconds between looks for signals
 _JOIN = 0.5  # seconds that an interrupted caller waits for a source that does not answer
 
 
@@ -149,13 +151,19 @@ class WindowReader:
     def epoch(self) -> Iterator[Window]:
         """Yield the windows of the next epoch; each is valid until the next one is asked for."""
         while True:
-            item = self._full.get()
+            item = self._wait()
             if item is _END:
                 return
             if isinstance(item, _Failure):
                 raise item.error
             yield item
             self._free.put(item.buffer)
+
+    def _wait(self) -> Any:
+        """Return what comes next; a signal is seen in the meantime, on every system."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._full.get(timeout=_LOOK)
 
     def _run(self) -> None:
         try:

@@ -232,6 +232,8 @@ void TrainerOf<T>::next_window(Data data) {
   window_ = state.cursor == 0 ? 0 : window_ + 1;
   window_first_ = state.cursor;
   order_epoch_ = ~0ull;
+  const Index batch = std::min(options_.batch_size, data.rows());
+  if (batch > runner_batch_) make_ready(options_, batch, net_.weights());  // the first was short
   data_ = std::move(data);
 }
 
