@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Weights = list[tuple[Array, Array]]  # a layer's kernel (inputs, units) and bias
 
 DATA_SEED = 20240607
 LEARNING_RATE = 1e-3
@@ -46,6 +47,10 @@ class Case:
         return (
             f"{self.key} {self.what}: {shape} {loss}, batch {self.batch_size}, {self.rows:,} rows"
         )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.rows // self.batch_size)
 
     def scaled(self, rows_scale: float) -> Case:
         """The same network with fewer (or more) rows, at least one full batch."""

@@ -15,6 +15,7 @@ from typing import Any
 import options
 import report
 import session
+import start
 from cases import CASES, Case
 from crew import Member, play_rounds, say, try_each
 from peers import PREDICTORS, SUBJECT
@@ -89,10 +90,7 @@ def _time_case(members: list[Member], key: str, args: Namespace) -> list[dict[st
     rows_scale = args.rows_scale * min(1.0, 2 * BATCH / CASES[key].rows)  # more is never used
     case = CASES[key].scaled(rows_scale)
 
-    def prepare(member: Member) -> None:
-        member.ask("prepare", case=key, rows_scale=rows_scale)
-
-    able = try_each(members, prepare)
+    able = start.prepare(members, case)
     found = []
     for rows in (1, min(BATCH, case.rows)):
         results = _time_rows(able, case, rows, args)

@@ -14,16 +14,16 @@ def parser(description: str, peers: str, known_peers: tuple[str, ...]) -> argpar
     """A parser with the shared options; lists are given with commas."""
 
     def cases(text: str) -> list[str]:
-        return _choose(text, tuple(CASES), "case")
+        return choose(text, tuple(CASES), "case")
 
     def names(text: str) -> list[str]:
-        return [] if text == "none" else _choose(text, known_peers, "peer")
+        return [] if text == "none" else choose(text, known_peers, "peer")
 
     made = argparse.ArgumentParser(description=description)
     add = made.add_argument
     add("--cases", type=cases, default="A,B,C,D", help="default: %(default)s")
-    add("--rounds", type=_positive, default=10, help="default: %(default)s")
-    add("--threads", type=_counts, default="1,2", help="default: %(default)s")
+    add("--rounds", type=positive, default=10, help="default: %(default)s")
+    add("--threads", type=counts, default="1,2", help="default: %(default)s")
     known = ", ".join(known_peers)
     add("--peers", type=names, default=peers, help=f"none, or of {known}; default: %(default)s")
     add("--json", type=_writable, metavar="FILE", help="write all figures there, too")
@@ -37,7 +37,8 @@ def parser(description: str, peers: str, known_peers: tuple[str, ...]) -> argpar
     return made
 
 
-def _choose(text: str, known: tuple[str, ...], what: str) -> list[str]:
+def choose(text: str, known: tuple[str, ...], what: str) -> list[str]:
+    """A list with commas, each of it known."""
     chosen = list(dict.fromkeys(text.split(",")))
     for one in chosen:
         if one not in known:
@@ -55,15 +56,17 @@ def _writable(text: str) -> Path:
     return path
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number from 1."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
     return number
 
 
-def _counts(text: str) -> list[int]:
-    return sorted({_positive(one) for one in text.split(",")})
+def counts(text: str) -> list[int]:
+    """Whole numbers from 1 with commas, in order."""
+    return sorted({positive(one) for one in text.split(",")})
 
 
 def possible_threads(wanted: list[int]) -> list[int]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crew import say
 from peers import SUBJECT
 
+ROOT = Path(__file__).resolve().parent.parent
 BUSY = 0.5  # load average of the last minute
 
 
@@ -89,6 +92,33 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     )
 
 
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """The same as a table of Markdown."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join(f"| {' | '.join(one)} |" for one in lines)
+
+
+def pyplot() -> Any:
+    """matplotlib.pyplot drawing into files; None and a remark without it."""
+    try:
+        import matplotlib
+    except ImportError:
+        say("matplotlib is not installed: pages are written without plots")
+        return None
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "lamina"  # the same picture, the same file
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write and close."""
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot().close(figure)
+
+
 def digits(value: float | None, places: int = 3) -> str:
     """Three significant digits, never an exponent; a dash for what was not measured."""
     if value is None:
@@ -111,13 +141,44 @@ def machine() -> dict[str, Any]:
         "cpus": available_cpus(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "commit": commit(),
+        "load_average": load_average(),
     }
+
+
+def load_average() -> float | None:
+    """Of the last minute, where the system tells."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def commit() -> str:
+    """The sources' commit, with a plus sign when what is timed has been edited since."""
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    try:
+        head = git("rev-parse", "--short=10", "HEAD")
+        edited = git("status", "--porcelain", "--", "cpp", "python").stdout.strip()
+    except FileNotFoundError:
+        return "unknown"
+    if head.returncode != 0:
+        return "unknown"
+    return head.stdout.strip() + ("+" if edited else "")
 
 
 def machine_line(here: dict[str, Any]) -> str:
     """The same in one line."""
     return f"{here['cpu']}, {here['cpus']} CPUs, {here['system']}, Python {here['python']}"
+
+
+def versions_line(records: dict[str, dict[str, Any]]) -> str:
+    """`jax 0.10, torch 2.13`: the libraries of some records."""
+    known: dict[str, str] = {}
+    for one in records.values():
+        known.update(one["versions"])
+    return ", ".join(f"{name} {version}" for name, version in sorted(known.items()))
 
 
 def busy_line(here: dict[str, Any]) -> str | None:

@@ -20,6 +20,7 @@ from typing import Any
 import options
 import report
 import session
+import start
 from cases import CASES
 from crew import Member, play_rounds, say, try_each
 from peers import COMPANIONS
@@ -62,10 +63,6 @@ def busy_processes() -> Iterator[None]:
 
 
 def _time_case(members: list[Member], key: str, args: Namespace) -> list[dict[str, Any]]:
-    def prepare(member: Member) -> None:
-        member.ask("prepare", case=key, rows_scale=args.rows_scale)
-        member.ask("train", seconds=0.0)
-
     def train(member: Member) -> float:
         return float(member.ask("train", seconds=args.seconds)["seconds"])
 
@@ -79,8 +76,9 @@ def _time_case(members: list[Member], key: str, args: Namespace) -> list[dict[st
         return alone
 
     case = CASES[key].scaled(args.rows_scale)
+    ready = start.prepare(members, case)
     alone = play_rounds(
-        try_each(members, prepare),
+        try_each(ready, lambda member: member.ask("train", seconds=0.0)),
         args.rounds,
         train_busy,
         lambda number: say(f"{key} {case.what}: round {number} of {args.rounds}"),

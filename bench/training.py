@@ -15,6 +15,7 @@ from typing import Any
 import options
 import report
 import session
+import start
 from cases import CASES, Case
 from crew import Member, play_rounds, say, try_each
 from peak import Peak, peak, spread
@@ -46,22 +47,21 @@ class Timed:
         return self.gflops(result) / self.one_thread_peak if self.one_thread_peak else None
 
 
-def _warm_up(members: list[Member], case: str, rows_scale: float) -> dict[Member, float]:
+def _warm_up(members: list[Member], case: Case) -> dict[Member, float]:
     """One epoch of each, not timed, and the loss after it; those that cannot are left out."""
     losses: dict[Member, float] = {}
 
-    def prepare(member: Member) -> None:
-        member.ask("prepare", case=case, rows_scale=rows_scale)
+    def warm(member: Member) -> None:
         member.ask("train", seconds=0.0)
         losses[member] = member.ask("loss")["loss"]
 
-    return {member: losses[member] for member in try_each(members, prepare)}
+    return {member: losses[member] for member in try_each(start.prepare(members, case), warm)}
 
 
 def _time_case(members: list[Member], key: str, limits: Peak, args: Namespace) -> Timed:
     case = CASES[key].scaled(args.rows_scale)
     say(f"{case.title}: warming up")
-    losses = _warm_up(members, key, args.rows_scale)
+    losses = _warm_up(members, case)
     limits.measure()
     cache_line: list[float] = []
 

@@ -15,10 +15,12 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 import peers
-from cases import CASES, Case, Data, make_data, mean_loss
+from cases import Case, Data, make_data, mean_loss
+from start import load_weights
 
 SHORTEST_BATCH = 1e-3  # seconds: calls are timed in batches that last at least this long
 
@@ -54,10 +56,11 @@ class Worker:
         self.data: Data
         self.contestant: peers.Contestant
 
-    def prepare(self, case: str, rows_scale: float) -> dict[str, Any]:
-        self.case = CASES[case].scaled(rows_scale)
+    def prepare(self, case: dict[str, Any], weights: str) -> dict[str, Any]:
+        self.case = Case(**{**case, "widths": tuple(case["widths"])})
         self.data = make_data(self.case)
-        self.contestant = self.make(self.case, self.data, self.threads)
+        start = load_weights(Path(weights))
+        self.contestant = self.make(self.case, self.data, start, self.threads)
         return {}
 
     def drop(self) -> dict[str, Any]:
@@ -67,6 +70,11 @@ class Worker:
 
     def train(self, seconds: float) -> dict[str, Any]:
         return time_calls(self.contestant.epoch, seconds)
+
+    def in_order(self) -> dict[str, Any]:
+        """One epoch without shuffling."""
+        self.contestant.epoch(shuffle=False)
+        return {}
 
     def loss(self) -> dict[str, Any]:
         return {"loss": mean_loss(self.case, self.data, self.contestant.predict)}
@@ -80,7 +88,7 @@ class Worker:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         action = request.pop("do")
-        actions = (self.prepare, self.drop, self.train, self.loss, self.predict)
+        actions = (self.prepare, self.drop, self.train, self.in_order, self.loss, self.predict)
         chosen = {method.__name__: method for method in actions}[action]
         answer: dict[str, Any] = chosen(**request)
         return answer

@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import Protocol
 
-from cases import Array, Case, Data
+from cases import Array, Case, Data, Weights
 
 
 class Contestant(Protocol):
     """One library set up for one case: trains an epoch or predicts, in its own best way."""
 
-    def epoch(self) -> None:
-        """Train one shuffled epoch, the last short batch too; return when it is finished."""
+    def epoch(self, shuffle: bool = True) -> None:
+        """Train one epoch, the last short batch too; return when it is finished."""
 
     def predict(self, x: Array) -> Array:
         """(n, inputs) float32 NumPy array to (n, outputs): probabilities or values."""
@@ -27,7 +27,8 @@ class ContestantClass(Protocol):
 
     version: str
 
-    def __call__(self, case: Case, data: Data, threads: int) -> Contestant: ...
+    def __call__(self, case: Case, data: Data, start: Weights, threads: int) -> Contestant:
+        """Begin with copies of `start`, so that all train the same network."""
 
 
 _WHERE = {

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from cases import LEARNING_RATE, Array, Case, Data
+from cases import LEARNING_RATE, Array, Case, Data, Weights
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -25,17 +25,6 @@ def _limit_threads(threads: int) -> None:
         return
     allowed = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, allowed[:threads])
-
-
-def _initial(case: Case) -> list[tuple[Any, Any]]:
-    """He normal kernels before ReLU, Glorot normal ones before the output; biases zero."""
-    rng = np.random.default_rng(0)
-    parameters = []
-    for i, (k, n) in enumerate(zip(case.widths, case.widths[1:], strict=False)):
-        fan = k + n if i == len(case.widths) - 2 else k
-        kernel = rng.normal(0.0, (2.0 / fan) ** 0.5, (k, n))
-        parameters.append((jnp.asarray(kernel, jnp.float32), jnp.zeros(n, jnp.float32)))
-    return parameters
 
 
 def _forward(parameters: Any, x: Any) -> Any:
@@ -68,9 +57,11 @@ def _step(state: Any, x: Any, y: Any, classes: bool) -> Any:
     return parameters, first, second, count
 
 
-@partial(jax.jit, static_argnames=("batch_size", "classes"), donate_argnums=0)
-def _epoch(state: Any, key: Any, x: Any, y: Any, *, batch_size: int, classes: bool) -> Any:
-    order = jax.random.permutation(key, len(x))
+@partial(jax.jit, static_argnames=("batch_size", "classes", "shuffle"), donate_argnums=0)
+def _epoch(
+    state: Any, key: Any, x: Any, y: Any, *, batch_size: int, classes: bool, shuffle: bool
+) -> Any:
+    order = jax.random.permutation(key, len(x)) if shuffle else jnp.arange(len(x))
     whole = len(x) // batch_size * batch_size
     batches = order[:whole].reshape(-1, batch_size)
 
@@ -93,19 +84,19 @@ class Jax:
 
     version = jax.__version__
 
-    def __init__(self, case: Case, data: Data, threads: int) -> None:
+    def __init__(self, case: Case, data: Data, start: Weights, threads: int) -> None:
         _limit_threads(threads)
         self.case = case
         self.x, self.y = jnp.asarray(data.x), jnp.asarray(data.y.astype(_y_type(case)))
-        parameters = _initial(case)
+        parameters = [(jnp.array(kernel), jnp.array(bias)) for kernel, bias in start]
         zeros = partial(jax.tree.map, jnp.zeros_like)
         self.state: Any = (parameters, zeros(parameters), zeros(parameters), jnp.float32(0))
         self.key = jax.random.key(0)
 
-    def epoch(self) -> None:
+    def epoch(self, shuffle: bool = True) -> None:
         self.key, key = jax.random.split(self.key)
-        size, classes = self.case.batch_size, self.case.classes
-        self.state = _epoch(self.state, key, self.x, self.y, batch_size=size, classes=classes)
+        how = {"batch_size": self.case.batch_size, "classes": self.case.classes}
+        self.state = _epoch(self.state, key, self.x, self.y, **how, shuffle=shuffle)
         jax.block_until_ready(self.state)
 
     def predict(self, x: Array) -> Array:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import onnxruntime
-from cases import Array, Case, Data
+from cases import Array, Case, Data, Weights
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 17, 9  # the newest defaults of onnx are ahead of the runtimes
 
 
-def _model(case: Case) -> onnx.ModelProto:
-    rng = np.random.default_rng(0)
+def _model(case: Case, weights: Weights) -> onnx.ModelProto:
     nodes, constants, value = [], [], "x"
-    for i, (k, n) in enumerate(zip(case.widths, case.widths[1:], strict=False)):
-        kernel = rng.normal(0.0, (2.0 / k) ** 0.5, (k, n)).astype(np.float32)
+    for i, (kernel, bias) in enumerate(weights):
         constants += [
             numpy_helper.from_array(kernel, f"kernel{i}"),
-            numpy_helper.from_array(np.zeros(n, np.float32), f"bias{i}"),
+            numpy_helper.from_array(bias, f"bias{i}"),
         ]
         nodes.append(helper.make_node("Gemm", [value, f"kernel{i}", f"bias{i}"], [f"z{i}"]))
         last = i == len(case.widths) - 2
@@ -39,15 +37,15 @@ class OnnxRuntime:
 
     version = onnxruntime.__version__
 
-    def __init__(self, case: Case, data: Data, threads: int) -> None:
+    def __init__(self, case: Case, data: Data, start: Weights, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         self.session = onnxruntime.InferenceSession(
-            _model(case).SerializeToString(), options, providers=["CPUExecutionProvider"]
+            _model(case, start).SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def epoch(self) -> None:
+    def epoch(self, shuffle: bool = True) -> None:
         raise NotImplementedError("onnxruntime predicts only")
 
     def predict(self, x: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import sklearn
-from cases import LEARNING_RATE, Array, Case, Data
+from cases import LEARNING_RATE, Array, Case, Data, Weights
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
@@ -14,7 +14,7 @@ class ScikitLearn:
 
     version = sklearn.__version__
 
-    def __init__(self, case: Case, data: Data, threads: int) -> None:
+    def __init__(self, case: Case, data: Data, start: Weights, threads: int) -> None:
         threadpool_limits(threads)  # of the BLAS; stays in force in this process
         self.case, self.data = case, data
         kind = MLPClassifier if case.classes else MLPRegressor
@@ -29,10 +29,17 @@ class ScikitLearn:
             random_state=0,
         )
         self.options = {"classes": np.arange(case.widths[-1])} if case.classes else {}
-        few = case.batch_size  # a first step, so that predict works before the first epoch
+        few = case.batch_size  # a first step makes the arrays and the optimizer; it is undone
         self.network.partial_fit(data.x[:few], data.y[:few], **self.options)
+        for i, (kernel, bias) in enumerate(start):
+            self.network.coefs_[i][:], self.network.intercepts_[i][:] = kernel, bias
+        adam = self.network._optimizer
+        adam.t = 0
+        for moment in (*adam.ms, *adam.vs):
+            moment[:] = 0
 
-    def epoch(self) -> None:
+    def epoch(self, shuffle: bool = True) -> None:
+        self.network.shuffle = shuffle
         self.network.partial_fit(self.data.x, self.data.y, **self.options)
 
     def predict(self, x: Array) -> Array:
