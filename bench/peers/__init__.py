@@ -38,14 +38,16 @@ _WHERE = {
     "sklearn": ("peers.use_sklearn", "ScikitLearn"),
     "torch": ("peers.use_torch", "TorchSliced"),
     "torch-dataloader": ("peers.use_torch", "TorchDataLoader"),
+    "torch-compile": ("peers.use_torch", "TorchCompiled"),
     "torch-jit": ("peers.use_torch", "TorchFrozen"),
     "jax": ("peers.use_jax", "Jax"),
+    "keras": ("peers.use_keras", "Keras"),
     "onnxruntime": ("peers.use_onnxruntime", "OnnxRuntime"),
 }
 SUBJECT = "lamina"
-TRAINERS = ("sklearn", "torch", "torch-dataloader", "jax")
+TRAINERS = ("sklearn", "torch", "torch-dataloader", "torch-compile", "jax", "keras")
 COMPANIONS = ("lamina-beside-torch",)
-PREDICTORS = ("lamina-frozen", "onnxruntime", "torch", "torch-jit", "sklearn", "jax")
+PREDICTORS = ("lamina-frozen", "onnxruntime", "torch", "torch-jit", "sklearn", "jax", "keras")
 
 
 def load(name: str) -> ContestantClass:

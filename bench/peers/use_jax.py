@@ -9,22 +9,14 @@ from typing import Any
 import numpy as np
 from cases import LEARNING_RATE, Array, Case, Data, Weights
 
+from peers.affinity import limit_threads
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import jax.numpy as jnp
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-
-
-def _limit_threads(threads: int) -> None:
-    """XLA sizes its thread pool by the CPUs that the process may use, before the first call."""
-    if not hasattr(os, "sched_setaffinity"):
-        if threads != os.cpu_count():
-            raise RuntimeError(f"jax cannot be limited to {threads} threads on this system")
-        return
-    allowed = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, allowed[:threads])
 
 
 def _forward(parameters: Any, x: Any) -> Any:
@@ -85,7 +77,7 @@ class Jax:
     version = jax.__version__
 
     def __init__(self, case: Case, data: Data, start: Weights, threads: int) -> None:
-        _limit_threads(threads)
+        limit_threads(threads)
         self.case = case
         self.x, self.y = jnp.asarray(data.x), jnp.asarray(data.y.astype(_y_type(case)))
         parameters = [(jnp.array(kernel), jnp.array(bias)) for kernel, bias in start]

@@ -25,6 +25,7 @@ class ScikitLearn:
             alpha=0.0,
             batch_size=case.batch_size,
             learning_rate_init=LEARNING_RATE,
+            epsilon=1e-9,  # beside the uncorrected root, which is a tenth after ten steps
             shuffle=True,
             random_state=0,
         )

@@ -1,4 +1,4 @@
-"""PyTorch three ways: its fast loop, the loop most people write, and frozen for inference."""
+"""PyTorch: its fast loop, the loop most people write, compiled, and frozen for inference."""
 
 from __future__ import annotations
 
@@ -76,6 +76,23 @@ class TorchDataLoader(TorchSliced):
     def epoch(self, shuffle: bool = True) -> None:
         for x, y in self.loaders[shuffle]:
             self._step(x, y)
+
+
+class TorchCompiled(TorchSliced):
+    """The fast loop with forward, loss and backward through `torch.compile`."""
+
+    def __init__(self, case: Case, data: Data, start: Weights, threads: int) -> None:
+        super().__init__(case, data, start, threads)
+
+        def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return self.loss(self.network(x), y)
+
+        self.compiled = torch.compile(loss, dynamic=False)
+
+    def _step(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.compiled(x, y).backward()
+        self.optimizer.step()
 
 
 class TorchFrozen(TorchSliced):
