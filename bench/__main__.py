@@ -1,4 +1,4 @@
-"""`python -m bench COMMAND`, from the root of the repository: README.md here lists the commands."""
+"""`python -m bench [COMMAND]` from the repository's root; no command: all tables of README.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 COMMANDS = {
+    "tables": "tables",
     "sweep": "sweep",
+    "check": "check",
+    "accuracy": "accuracy",
+    "memory": "memory",
+    "kernels": "kernels",
     "training": "training",
     "inference": "inference",
 }
@@ -16,9 +21,11 @@ COMMANDS = {
 
 def main(argv: list[str]) -> int:
     """Run one command's module: the same as `python bench/<module>.py`."""
-    known = ", ".join(COMMANDS)
-    if not argv or argv[0] not in COMMANDS:
-        print(f"usage: python -m bench COMMAND …; commands: {known}", file=sys.stderr)
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
+        argv = ["tables", *argv]
+    if argv[0] not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        print(f"usage: python -m bench [COMMAND] …; commands: {known}", file=sys.stderr)
         return 2
     # The modules import one another by bare names, as they do when run as files.
     sys.path.insert(0, str(HERE))

@@ -13,9 +13,6 @@ from report import available_cpus
 def parser(description: str, peers: str, known_peers: tuple[str, ...]) -> argparse.ArgumentParser:
     """A parser with the shared options; lists are given with commas."""
 
-    def cases(text: str) -> list[str]:
-        return choose(text, tuple(CASES), "case")
-
     def names(text: str) -> list[str]:
         return [] if text == "none" else choose(text, known_peers, "peer")
 
@@ -26,7 +23,7 @@ def parser(description: str, peers: str, known_peers: tuple[str, ...]) -> argpar
     add("--threads", type=counts, default="1,2", help="default: %(default)s")
     known = ", ".join(known_peers)
     add("--peers", type=names, default=peers, help=f"none, or of {known}; default: %(default)s")
-    add("--json", type=_writable, metavar="FILE", help="write all figures there, too")
+    add("--json", type=writable, metavar="FILE", help="write all figures there, too")
     add(
         "--seconds",
         type=float,
@@ -35,6 +32,11 @@ def parser(description: str, peers: str, known_peers: tuple[str, ...]) -> argpar
     )
     add("--rows-scale", type=float, default=1.0, help="share of the rows, for a quick look")
     return made
+
+
+def cases(text: str) -> list[str]:
+    """Keys of cases with commas."""
+    return choose(text, tuple(CASES), "case")
 
 
 def choose(text: str, known: tuple[str, ...], what: str) -> list[str]:
@@ -48,7 +50,7 @@ def choose(text: str, known: tuple[str, ...], what: str) -> list[str]:
     return chosen
 
 
-def _writable(text: str) -> Path:
+def writable(text: str) -> Path:
     """Refuse a bad path now, not after half an hour."""
     path = Path(text)
     if not path.parent.is_dir():

@@ -35,6 +35,10 @@ class Peak:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
+    def all(self) -> dict[str, Any]:
+        """Arithmetic, bandwidth, a cache line's round trip, once; empty without a program."""
+        return self._run()
+
     def measure(self) -> None:
         """Measure the FMA peak; the highest figure of all calls stands, for it is a limit."""
         new = self._run("--only", "fma")

@@ -29,6 +29,7 @@ class Point:
     rows: int
     threads: int
     reason: str = ""  # why Lamina loses there
+    check: bool = False  # `bench check` measures it
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import options
@@ -23,6 +23,11 @@ from peers import SUBJECT, TRAINERS
 from report import Result, digits
 
 
+REFERENCE = "torch"  # whom the losses in order are compared with
+STEPS_IN_ORDER, FEW_STEPS = 16, 4
+WIDE = 1000
+
+
 @dataclass
 class Timed:
     """One case: every contestant's rounds, and what the machine could do meanwhile."""
@@ -31,6 +36,7 @@ class Timed:
     results: list[Result]
     cache_line_ns: list[float]
     peak: dict[str, Any]  # what peak.cpp printed, see there
+    in_order: dict[str, float]  # loss by contestant, see losses_in_order
 
     @property
     def one_thread_peak(self) -> float | None:
@@ -47,6 +53,32 @@ class Timed:
         return self.gflops(result) / self.one_thread_peak if self.one_thread_peak else None
 
 
+def losses_in_order(members: list[Member], case: Case) -> dict[str, float]:
+    """The loss of each contestant after one epoch of few steps without shuffling.
+
+    From the same weights all must come to the same loss, else they do not train the same network.
+    In float32 wide networks part after some steps, however right: they do fewer.
+    """
+    steps = FEW_STEPS if max(case.widths) > WIDE else STEPS_IN_ORDER
+    rows = min(case.rows, steps * case.batch_size + case.batch_size // 2)  # a short batch, too
+    once = [one for one in members if one.threads == members[0].threads]
+    losses: dict[str, float] = {}
+
+    def train(member: Member) -> None:
+        member.ask("in_order")
+        losses[member.name] = member.ask("loss")["loss"]
+
+    try_each(start.prepare(once, replace(case, rows=rows)), train)
+    return losses
+
+
+def apart(losses: dict[str, float], name: str) -> float | None:
+    """How far a contestant's loss in order is from PyTorch's, as a share of it."""
+    if name not in losses or REFERENCE not in losses:
+        return None
+    return abs(losses[name] / losses[REFERENCE] - 1)
+
+
 def _warm_up(members: list[Member], case: Case) -> dict[Member, float]:
     """One epoch of each, not timed, and the loss after it; those that cannot are left out."""
     losses: dict[Member, float] = {}
@@ -60,6 +92,8 @@ def _warm_up(members: list[Member], case: Case) -> dict[Member, float]:
 
 def _time_case(members: list[Member], key: str, limits: Peak, args: Namespace) -> Timed:
     case = CASES[key].scaled(args.rows_scale)
+    say(f"{case.title}: one epoch in order")
+    in_order = losses_in_order(members, case)
     say(f"{case.title}: warming up")
     losses = _warm_up(members, case)
     limits.measure()
@@ -80,11 +114,12 @@ def _time_case(members: list[Member], key: str, limits: Peak, args: Namespace) -
         Result(one.name, one.version, one.threads, seconds, {"loss": losses[one]})
         for one, seconds in taken.items()
     ]
-    return Timed(case, results, cache_line, dict(limits.limits))
+    return Timed(case, results, cache_line, dict(limits.limits), in_order)
 
 
 def _row(timed: Timed, one: Result, subject: Result | None) -> list[str]:
     share = timed.share(one)
+    distance = apart(timed.in_order, one.contestant)
     return [
         f"{one.contestant} {one.version}",
         str(one.threads),
@@ -92,6 +127,7 @@ def _row(timed: Timed, one: Result, subject: Result | None) -> list[str]:
         "-" if share is None else f"{share:.1%}",
         digits(one.median / subject.median if subject else None),
         digits(one.extra["loss"]),
+        "-" if distance is None else f"{distance:.0e}",
     ]
 
 
@@ -104,7 +140,8 @@ def _print(timed: Timed) -> None:
     )
     if timed.cache_line_ns:
         print(f"  a cache line's round trip between two cores: {spread(timed.cache_line_ns)} ns")
-    header = ["", "threads", "ms", "least", "most", "of peak", f"/ {SUBJECT}", "loss after 1 epoch"]
+    header = ["", "threads", "ms", "least", "most", "of peak", f"/ {SUBJECT}"]
+    header += ["loss after 1 epoch", "in order, from torch"]
     subject = report.best(timed.results, SUBJECT)
     print(report.table(header, [_row(timed, one, subject) for one in timed.results]))
     for line in report.ratio_lines(report.ratios(timed.results)):
@@ -120,6 +157,7 @@ def _as_json(timed: Timed) -> dict[str, Any]:
         "flops_per_epoch": timed.case.flops_per_epoch,
         "peak": timed.peak,
         "cache_line_ns": timed.cache_line_ns,
+        "loss_in_order": timed.in_order,
         "results": [
             {
                 "contestant": one.contestant,

@@ -91,6 +91,19 @@ void begin_fit(Trainer& trainer, const std::vector<py::array>& inputs, const Tar
                                    stream_rows});
 }
 
+py::dict memory(const Trainer& trainer, Index batch_size, bool shuffle,
+                std::optional<int> num_threads, Index rows, Index validation_rows,
+                bool keeps_best) {
+  FitOptions options;
+  options.batch_size = batch_size;
+  options.shuffle = shuffle;
+  options.num_threads = num_threads.value_or(0);
+  py::dict out;
+  for (const MemoryPart& part : trainer.memory(options, rows, validation_rows, keeps_best))
+    out[part.what] = part.bytes;
+  return out;
+}
+
 py::dict epoch_dict(const Trainer& trainer, const EpochResult& result) {
   py::dict out;
   constexpr const char* ends[] = {"complete", "stopped", "diverged"};
@@ -212,6 +225,8 @@ void bind_trainer(py::module_& m) {
       .def("heads", &heads)
       .def_property_readonly("fitting", &Trainer::fitting)
       .def_property_readonly("nbytes", &Trainer::bytes)
+      .def("memory", &memory, "batch_size"_a, "shuffle"_a, "num_threads"_a, "rows"_a,
+           "validation_rows"_a, "keeps_best"_a)
       .def("begin_fit", &begin_fit, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
            "batch_size"_a, "epochs"_a, "shuffle"_a, "num_threads"_a, "check_input"_a,
            "block_rows"_a, "tile_elements"_a, "exact_threads"_a, "first_row"_a = none,

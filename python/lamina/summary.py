@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["summary_text"]
+__all__ = ["size_text", "summary_text"]
 
 
 def summary_text(model: Any) -> str:
@@ -22,7 +22,7 @@ def summary_text(model: Any) -> str:
     lines.insert(1, "-" * max(map(len, lines)))
     size = model.num_parameters * model.dtype.itemsize
     lines.append(
-        f"{model.num_parameters:,} parameters ({_bytes(size)}, {model.dtype}), "
+        f"{model.num_parameters:,} parameters ({size_text(size)}, {model.dtype}), "
         f"{int(core.num_trainable):,} trainable; seed {model.seed}"
     )
     return "\n".join(lines)
@@ -67,7 +67,8 @@ def _sources(layers: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _bytes(size: float) -> str:
+def size_text(size: float) -> str:
+    """Return a number of bytes as a person reads it: ``33.4 MB``."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.3g} {unit}"

@@ -17,6 +17,7 @@ from lamina.heads import Heads
 from lamina.history import History
 from lamina.losses import Loss
 from lamina.measuring import Measuring
+from lamina.memory import memory_text
 from lamina.metrics import Metric
 from lamina.model import Model
 from lamina.optimizers import Optimizer
@@ -338,6 +339,58 @@ class Trainer:
         """
         inputs, targets, weights, _ = self._dataset(X, y, sample_weight)
         return float(self._core.compute_gradients(inputs, targets, weights, self.num_threads))
+
+    def memory(
+        self,
+        *,
+        batch_size: int = 128,
+        rows: int = 0,
+        validation_rows: int = 0,
+        keeps_best: bool = False,
+        shuffle: bool = True,
+    ) -> dict[str, int]:
+        """Return the bytes that a fit holds beside the data, by what they are for.
+
+        P parameters take P · (1 + the optimizer's slots + 1 for the snapshot), and P more each for
+        best weights, a moving average (twice) and stored gradients, if there are any; the rest
+        depends on the batch. What products pack on the way (up to some MB a thread) is counted
+        once a fit has been.
+
+        Parameters
+        ----------
+        batch_size : int, default 128
+            As for :meth:`fit`.
+        rows : int, default 0
+            Rows of the training data, whose order takes 8 bytes each.
+        validation_rows : int, default 0
+            Rows measured on after each epoch.
+        keeps_best : bool, default False
+            Whether a callback keeps the best weights, as EarlyStopping does.
+        shuffle : bool, default True
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        dict
+            Bytes by part. Their sum is what the process grows by, within 5 per cent where it is
+            some tens of MB (``python -m bench memory`` measures it).
+
+        Examples
+        --------
+        >>> import lamina as lm
+        >>> model = lm.Model([lm.Input(1024), lm.Dense(1024), lm.Dense(1)], seed=0)
+        >>> trainer = lm.Trainer(model, loss="mse", optimizer="adam")
+        >>> parts = trainer.memory(batch_size=32)
+        >>> parts["optimizer state"] == 2 * parts["weights"]
+        True
+        """
+        how = batch_size, shuffle, self.num_threads, rows, validation_rows, keeps_best
+        return {what: int(size) for what, size in self._core.memory(*how).items()}
+
+    def summary(self, **options: Any) -> None:
+        """Print the model's summary and the memory that training takes: see :meth:`memory`."""
+        self.model.summary()
+        print(memory_text(self.memory(**options)))
 
     def reset(self) -> None:
         """Begin anew: optimizer state, epoch numbers, history and best weights are forgotten.

@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace lamina {
+namespace {
+
+constexpr Index kBlock = 256;        // most rows that a thread takes at a time
+constexpr double kWorthwhile = 4e7;  // operations of a thread
+
+}  // namespace
 
 Index forward_flops(const Model& model) {
   Index sum = 0;
@@ -19,6 +25,14 @@ Evaluator<T>::Space::Space(const ModelOf<T>& model, const Objective& objective, 
       space(plan, block, block, threads),
       runners(lamina::runners<T>(objective, rows, block, threads)),
       predictions(objective.heads.size()) {}
+
+template <class T>
+std::size_t Evaluator<T>::Space::bytes() const {
+  std::size_t sum = space.bytes() + weights.bytes();
+  for (const auto& runner : runners) sum += runner.bytes();
+  for (const auto& one : predictions) sum += one.bytes();
+  return sum;
+}
 
 template <class T>
 bool Evaluator<T>::Space::serves(const ModelOf<T>& model, Index rows, Index block,
@@ -86,8 +100,8 @@ std::vector<double> Evaluator<T>::run(const Data& data, Index block_rows, int nu
                                       Sums* running) {
   const Index n = data.rows();
   // It does not watch itself, as a prediction does: so only what is surely worth it.
-  const int threads = worthwhile_threads(num_threads, n, forward_flops(model_), 4e7);
-  const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min<Index>(n, 256)), kRowStep);
+  const int threads = worthwhile_threads(num_threads, n, forward_flops(model_), kWorthwhile);
+  const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min(n, kBlock)), kRowStep);
   std::unique_ptr<Space> s = take(n, block, threads);
   const Batch batch{{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs};
   measure(*s, batch, data, threads, seed, tick, predictions, weights);
@@ -105,7 +119,16 @@ std::vector<double> Evaluator<T>::run(const Data& data, Index block_rows, int nu
 template <class T>
 std::size_t Evaluator<T>::bytes() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return kept_ ? kept_->space.bytes() : 0;
+  return kept_ ? kept_->bytes() : 0;
+}
+
+template <class T>
+std::size_t Evaluator<T>::bytes_for(Index rows, int num_threads) const {
+  const std::size_t held = bytes();
+  if (held > 0 || rows <= 0) return held;
+  const int threads = worthwhile_threads(num_threads, rows, forward_flops(model_), kWorthwhile);
+  const Index block = round_up(std::min(rows, kBlock), kRowStep);
+  return Space(model_, objective_, rows, block, threads).bytes();
 }
 
 template class Evaluator<float>;

@@ -25,12 +25,15 @@ class Evaluator {
                           const std::function<void()>& tick, const std::vector<T*>& predictions,
                           const T* weights = nullptr, Sums* running = nullptr);
   std::size_t bytes() const;
+  // What run() will hold, or holds, for so many rows; 0 rows: what it holds.
+  std::size_t bytes_for(Index rows, int num_threads) const;
 
  private:
   // What run() works with, kept for the next call.
   struct Space {
     Space(const ModelOf<T>& model, const Objective& objective, Index rows, Index block,
           int threads);
+    std::size_t bytes() const;
     bool serves(const ModelOf<T>& model, Index rows, Index block, int threads) const;
 
     const unsigned version;  // of the model

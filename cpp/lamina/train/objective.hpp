@@ -130,6 +130,14 @@ class ObjectiveRunner {
   // Adds the sums over rows [0, n) of the loss and each metric to values[0 ...].
   void add_sums(Index n, const double* weights, double* values) const;
 
+  std::size_t bytes() const {
+    std::size_t sum = results_.bytes();
+    for (const Space& s : spaces_)
+      sum += s.target.bytes() + s.gradient.bytes() + s.activated.bytes() + s.scratch.bytes() +
+             s.labels.bytes();
+    return sum;
+  }
+
  private:
   struct Space {
     Buffer<T> target, gradient, activated;

@@ -67,6 +67,15 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
   share_tiles(threads);
 }
 
+template <class T>
+std::size_t StepRunner<T>::bytes() const {
+  std::size_t sum = space_.bytes() + weight_.bytes() + share_.bytes();
+  for (const auto& loss : losses_) sum += loss.bytes();
+  for (const auto& scale : scale_) sum += scale.bytes();
+  for (const auto& tile : tile_) sum += tile.bytes();
+  return sum;
+}
+
 // Contiguous runs of tiles of about the same cost; the same tiles on the same thread every step.
 template <class T>
 void StepRunner<T>::share_tiles(int threads) {

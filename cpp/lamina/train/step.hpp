@@ -54,7 +54,7 @@ class StepRunner {
   const Sums& sums() const { return sums_; }               // of the last step
   const std::string& culprit() const { return culprit_; }  // what became non-finite
   Index bad_row() const { return bad_row_; }
-  std::size_t bytes() const { return space_.bytes(); }
+  std::size_t bytes() const;
 
  private:
   StepResult step(const Batch& batch, const Data& data, Optimizer* optimizer,

@@ -41,6 +41,12 @@ struct EpochResult {
   double penalty = 0;         // L1 and L2 of the weights at the end, mean of those on activities
 };
 
+// Bytes that a fit holds, and what for.
+struct MemoryPart {
+  const char* what;
+  std::size_t bytes;
+};
+
 class Trainer {
  public:
   static std::unique_ptr<Trainer> create(std::shared_ptr<Model> model,
@@ -81,6 +87,9 @@ class Trainer {
   virtual bool restore_best() = 0;  // false if none was kept
   virtual void reset() = 0;         // optimizer and state begin anew; weights stay
   virtual std::size_t bytes() const = 0;
+  // What a fit to so many rows will hold beside its data; `keeps_best`: as EarlyStopping does.
+  virtual std::vector<MemoryPart> memory(const FitOptions& options, Index rows,
+                                         Index validation_rows, bool keeps_best) const = 0;
 
  protected:
   bool length_comes_from_fit() const;  // of a schedule
@@ -109,6 +118,8 @@ class TrainerOf final : public Trainer {
   bool restore_best() override;
   void reset() override;
   std::size_t bytes() const override;
+  std::vector<MemoryPart> memory(const FitOptions& options, Index rows, Index validation_rows,
+                                 bool keeps_best) const override;
 
   Buffer<T>& best() { return best_; }
   Buffer<T>& raw() { return raw_; }
@@ -116,6 +127,7 @@ class TrainerOf final : public Trainer {
  private:
   friend class Trainer;
   void make_ready(const FitOptions& options, Index batch, const T* weights);
+  std::size_t batch_bytes(const FitOptions& options, Index batch) const;
   int fit_threads(const FitOptions& options, Index batch) const;
   Buffer<T> publish_start(const Data& data, int threads);
   void go_on_beneath_average();
