@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def train_torch(task: Task, seed: int, threads: int) -> Recorder:
     torch.manual_seed(seed)
     widths = (task.x.shape[1], *task.hidden)
     layers: list[nn.Module] = []
-    for inputs, units in zip(widths, widths[1:], strict=False):
+    for inputs, units in pairwise(widths):
         layers += [nn.Linear(inputs, units), nn.ReLU()]
     model = nn.Sequential(*layers, nn.Linear(widths[-1], max(task.classes, 1)))
     y, held_out = torch.from_numpy(task.y), torch.from_numpy(task.validation_y)

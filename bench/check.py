@@ -28,6 +28,7 @@ from report import digits
 
 LEAST_BAND = {1: 0.10, 2: 0.30}  # by threads: what one binary moves between two runs
 SPREADS = 3.0
+NOISY = 0.5  # a wider band than this says nothing: other programs ran
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def table(verdicts: list[Verdict]) -> str:
             digits(one.now),
             f"{one.change:+.0%}",
             f"{one.band:.0%}",
-            "WORSE" if one.worse else "",
+            "WORSE" if one.worse else "too noisy to tell" if one.band > NOISY else "",
         ]
         for one in verdicts
     ]

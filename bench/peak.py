@@ -53,9 +53,10 @@ class Peak:
         return None if found is None else float(found["median"])
 
 
-def _built() -> Path | None:
+def built(name: str) -> Path | None:
+    """A C++ program of this folder in $LAMINA_BENCH_DIR or build/release."""
     folder = Path(os.environ.get("LAMINA_BENCH_DIR", BUILT))
-    places = [folder / name for name in ("bench_peak", "bench_peak.exe")]
+    places = [folder / name, folder / f"{name}.exe"]
     return next((place for place in places if place.is_file()), None)
 
 
@@ -78,7 +79,7 @@ def _compile(folder: Path) -> Path | None:
 def peak() -> Iterator[Peak]:
     """The program in $LAMINA_BENCH_DIR or build/release, or else compiled for this run."""
     with tempfile.TemporaryDirectory() as folder:
-        yield Peak(_built() or _compile(Path(folder)))
+        yield Peak(built("bench_peak") or _compile(Path(folder)))
 
 
 def spread(values: list[float]) -> str:

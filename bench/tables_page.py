@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,8 @@ def section(part: str, record: dict[str, Any]) -> list[str]:
     if "rows_per_call" in record:
         title += f", {record['rows_per_call']:,} rows a call"
     ratios = [
-        f"{one['peer']} {digits(one['ratio'])} ({one['lost_rounds']} of {one['rounds']} rounds lost)"
+        f"{one['peer']} {digits(one['ratio'])}"
+        f" ({one['lost_rounds']} of {one['rounds']} rounds lost)"
         for one in record["ratios"]
     ]
     lines = [f"### {title}", "", report.markdown_table(header, rows), ""]
@@ -144,12 +144,8 @@ def _plot(part: str, records: list[dict[str, Any]], path: Path) -> bool:
     figure, axes = plt.subplots(figsize=(8, 4.5))
     width = 0.8 / len(names)
     for i, name in enumerate(names):
-        values = [
-            statistics.fmean(
-                [one["ratio"] for one in record["ratios"] if one["peer"] == name] or [0]
-            )
-            for record in records
-        ]
+        by_peer = [{one["peer"]: one["ratio"] for one in record["ratios"]} for record in records]
+        values = [known.get(name, float("nan")) for known in by_peer]
         axes.bar([at + i * width for at in range(len(records))], values, width, label=name)
     axes.axhline(1.0, color="black", linewidth=1)
     labels = [record["case"] + _calls(record) for record in records]

@@ -22,7 +22,6 @@ from peak import Peak, peak, spread
 from peers import SUBJECT, TRAINERS
 from report import Result, digits
 
-
 REFERENCE = "torch"  # whom the losses in order are compared with
 STEPS_IN_ORDER, FEW_STEPS = 16, 4
 WIDE = 1000

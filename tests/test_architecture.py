@@ -32,7 +32,7 @@ PYTHON_FLOORS = [
         "schedules",
     ],
     ["layers"],
-    ["network", "predictor", "summary"],
+    ["network", "predictor", "summary", "memory"],
     ["model"],
     ["callbacks", "gradients", "heads", "history"],
     ["fitting", "measuring", "streaming"],

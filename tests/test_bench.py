@@ -108,7 +108,7 @@ def test_threads_compares_a_busy_machine_with_an_idle_one(tmp_path: Path) -> Non
     ("arguments", "said"),
     [
         (["--cases", "A,E"], "unknown case 'E'; there are A, B, C, D"),
-        (["--peers", "keras"], "unknown peer 'keras'; there are sklearn,"),
+        (["--peers", "caffe"], "unknown peer 'caffe'; there are sklearn,"),
         (["--json", "no/such/folder.json"], "there is no folder no/such"),
         (["--rounds", "0"], "expected a whole number from 1, got 0"),
     ],
