@@ -138,16 +138,26 @@ def compile_seconds(run: dict[str, Any]) -> float:
     return max(0.0, 2 * seconds[0] - seconds[1]) if len(seconds) > 1 else 0.0
 
 
+def _median_time(times: list[float | None]) -> float | None:
+    """Of seconds, where None is never; None if the middle one is."""
+    never = float("inf")
+    middle = statistics.median([never if one is None else one for one in times] or [never])
+    return None if middle == never else middle
+
+
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The median over the seeds; None if fewer than half of them came to the target."""
+    """Medians over the seeds; None if fewer than half of them came to the target."""
     whole = [run for run in runs if "error" not in run]
     times = [run["reached_seconds"] for run in whole]
-    never = float("inf")
-    middle = statistics.median([never if one is None else one for one in times]) if times else never
+    warm = [
+        None if time is None else time - compile_seconds(run)
+        for time, run in zip(times, whole, strict=True)
+    ]
     return {
-        "median_seconds": None if middle == never else middle,
-        "epochs": statistics.median([len(run["scores"]) for run in whole]) if whole else None,
+        "median_seconds": _median_time(times),
+        "warm_seconds": _median_time(warm),
         "compile_seconds": statistics.median(map(compile_seconds, whole)) if whole else None,
+        "epochs": statistics.median([len(run["scores"]) for run in whole]) if whole else None,
         "reached": sum(one is not None for one in times),
         "runs": runs,
     }

@@ -34,19 +34,21 @@ PARTS: dict[str, tuple[Callable[[list[str]], int], tuple[str, ...]]] = {
 }
 
 
-def _stands(path: Path, commit: str, rounds: int) -> bool:
-    """Whether a case has been measured, whole, at this commit."""
+def stands(path: Path, commit: str, rounds: int, peers: list[str]) -> bool:
+    """Whether a case has been measured, whole, at this commit and beside these peers."""
     if not path.exists():
         return False
     known = json.loads(path.read_text())
     whole = bool(known["cases"]) and known["options"]["rounds"] >= rounds
-    return whole and known["machine"]["commit"] == commit
+    all_of_them = set(peers) <= set(known["options"]["peers"])
+    return whole and all_of_them and bool(known["machine"]["commit"] == commit)
 
 
 def _measure(part: str, key: str, args: argparse.Namespace) -> int:
-    run, peers = PARTS[part]
+    run, known = PARTS[part]
+    peers = [peer for peer in known if peer not in args.without]
     path = args.results / f"{part}-{key}.json"
-    if not args.fresh and _stands(path, report.commit(), args.rounds):
+    if not args.fresh and stands(path, report.commit(), args.rounds, peers):
         say(f"{path} stands; --fresh measures again")
         return 0
     threads = ",".join(map(str, args.threads))
@@ -76,6 +78,12 @@ def main(argv: list[str] | None = None) -> int:
     add("--wide-scale", type=float, default=WIDE_SCALE, help="share of D's rows: %(default)s")
     add("--fresh", action="store_true", help="measure again what stands in the results")
     add("--results", type=Path, default=RESULTS, metavar="FOLDER", help="default: %(default)s")
+    peers = tuple(dict.fromkeys((*TRAINERS, *PREDICTORS)))
+
+    def without(text: str) -> list[str]:
+        return options.choose(text, peers, "peer")
+
+    add("--without", type=without, default=[], metavar="PEER,…", help=f"of {', '.join(peers)}")
     args = made.parse_args(argv)
     args.results.mkdir(parents=True, exist_ok=True)
     limits = _limits(args.results / "limits.json")

@@ -180,6 +180,7 @@ def test_the_median_seed_must_reach_the_target(bench: Any) -> None:
     found = accuracy.summary(runs(1.0, None, 5.0))
     assert (found["median_seconds"], found["reached"]) == (5.0, 2)
     assert found["compile_seconds"] == 2.0  # 3 s the first epoch, 1 s the second
+    assert found["warm_seconds"] == 3.0
     assert accuracy.summary(runs(1.0, None, None))["median_seconds"] is None
     assert accuracy.summary([{"error": "exit code 1"}])["epochs"] is None
 
