@@ -83,11 +83,12 @@ def section(part: str, record: dict[str, Any]) -> list[str]:
     rows = [row(one, record, best) for one in record["results"]]
     title = record.get("title") or f"{record['case']} {CASES[record['case']].what}"
     if "rows_per_call" in record:
-        title += f", {record['rows_per_call']:,} rows a call"
+        title += f", {rows_text(record)} a call"
     ratios = [
         f"{one['peer']} {digits(one['ratio'])}"
         f" ({one['lost_rounds']} of {one['rounds']} rounds lost)"
         for one in record["ratios"]
+        if not one["peer"].startswith(SUBJECT)
     ]
     lines = [f"### {title}", "", report.markdown_table(header, rows), ""]
     if ratios:
@@ -140,7 +141,10 @@ def _plot(part: str, records: list[dict[str, Any]], path: Path) -> bool:
     plt = report.pyplot()
     if plt is None or not any(record["ratios"] for record in records):
         return False
-    names = list(dict.fromkeys(one["peer"] for record in records for one in record["ratios"]))
+    peers = [one["peer"] for record in records for one in record["ratios"]]
+    names = [one for one in dict.fromkeys(peers) if not one.startswith(SUBJECT)]
+    if not names:
+        return False
     figure, axes = plt.subplots(figsize=(8, 4.5))
     width = 0.8 / len(names)
     for i, name in enumerate(names):
@@ -148,7 +152,10 @@ def _plot(part: str, records: list[dict[str, Any]], path: Path) -> bool:
         values = [known.get(name, float("nan")) for known in by_peer]
         axes.bar([at + i * width for at in range(len(records))], values, width, label=name)
     axes.axhline(1.0, color="black", linewidth=1)
-    labels = [record["case"] + _calls(record) for record in records]
+    labels = [
+        record["case"] + (f"\n{rows_text(record)}" if "rows_per_call" in record else "")
+        for record in records
+    ]
     axes.set_xticks([at + 0.4 - width / 2 for at in range(len(records))], labels)
     axes.set(yscale="log", ylabel="peer's time / Lamina's", title=part)
     axes.legend(fontsize="small")
@@ -156,5 +163,7 @@ def _plot(part: str, records: list[dict[str, Any]], path: Path) -> bool:
     return True
 
 
-def _calls(record: dict[str, Any]) -> str:
-    return f"\n{record['rows_per_call']:,} rows" if "rows_per_call" in record else ""
+def rows_text(record: dict[str, Any]) -> str:
+    """`1 row`, `8,192 rows`: of a call."""
+    rows = record["rows_per_call"]
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
