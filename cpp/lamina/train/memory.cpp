@@ -1,4 +1,4 @@
-// What a fit holds, part by part: DESIGN's P x (1 + slots + snapshot + [best] + [average] + [stored
+// What a fit holds, part by part: P x (1 + slots + snapshot + [best] + [average] + [stored
 // gradient]) + plan. Plans that are not there yet are made to be measured, and dropped.
 #include <algorithm>
 
@@ -13,9 +13,9 @@ std::vector<MemoryPart> TrainerOf<T>::memory(const FitOptions& options, Index ro
   const OptimizerSettings& settings = optimizer->settings;
   const auto sized = [](Index numbers) { return static_cast<std::size_t>(numbers) * sizeof(T); };
   std::vector<Index> start;
-  const std::size_t all = sized(table.size), state = sized(place_state(table, start));
+  const std::size_t all = sized(table.size), of_optimizer = sized(place_state(table, start));
   std::size_t slots = 0;
-  for (int k = 0; k < kMaxSlots; ++k) slots += settings.uses<T>(k) ? state : 0;
+  for (int k = 0; k < kMaxSlots; ++k) slots += settings.uses<T>(k) ? of_optimizer : 0;
   const Index batch = rows > 0 ? std::min(options.batch_size, rows) : options.batch_size;
   const bool stores = settings.needs_norms() && !settings.accumulates();
   return {
@@ -25,7 +25,7 @@ std::vector<MemoryPart> TrainerOf<T>::memory(const FitOptions& options, Index ro
       {"best weights", keeps_best || !best_.empty() ? all : 0},
       {"moving average, and what lies beneath it", settings.use_ema ? 2 * all : 0},
       {"stored gradients", stores || net_.has_gradients() ? all : 0},
-      {"sum of gradients", settings.accumulates() ? state : 0},
+      {"sum of gradients", settings.accumulates() ? of_optimizer : 0},
       {"a batch's activations and gradients", batch_bytes(options, batch)},
       {"evaluation", evaluator_.bytes_for(validation_rows, options.num_threads)},
       {"order of the rows", options.shuffle ? static_cast<std::size_t>(rows) * 8 : 0},
