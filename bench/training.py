@@ -23,7 +23,7 @@ from peers import SUBJECT, TRAINERS
 from report import Result, digits
 
 REFERENCE = "torch"  # whom the losses in order are compared with
-STEPS_IN_ORDER, FEW_STEPS = 16, 4
+STEPS_IN_ORDER, FEW_STEPS = 16, 2
 WIDE = 1000
 
 
