@@ -1,5 +1,7 @@
 #include "lamina/io/model_file.hpp"
 
+#include <charconv>
+
 #include "lamina/base/sha256.hpp"
 
 namespace lamina {
@@ -14,6 +16,29 @@ std::vector<StoredTensor> tensors_of(const Model& model, const void* weights) {
                    base + static_cast<std::size_t>(t.offset) * width,
                    static_cast<std::size_t>(t.size) * width});
   return out;
+}
+
+void check_version(const std::string& what, const std::string& text) {
+  int version = 0;
+  const auto end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, version);
+  require(error == std::errc() && stop == end && version >= 1, what,
+          ": the file's 'format_version' is not a number but '", text, "'");
+  require(version <= kFormatVersion, what, ": written by a newer Lamina (format_version ", version,
+          ", this one reads up to ", kFormatVersion, "): pip install --upgrade lamina, or for C++ ",
+          "the sources of that version");
+}
+
+std::unique_ptr<Model> create(const std::string& what, const std::string& spec) {
+  const std::string opening = what + ": its spec";
+  const Json json = parse_json(opening, spec);
+  try {
+    return Model::create(json);
+  } catch (const Json::exception& error) {
+    fail(opening, " is not a model's: ", error.what());
+  } catch (const std::invalid_argument& error) {
+    fail(opening, ": ", error.what());
+  }
 }
 
 }  // namespace
@@ -37,11 +62,9 @@ LoadedModel decode_model(const std::string& what, std::span<const char> bytes) {
     return found->second;
   };
   require(text("format") == "lamina-model", what, ": not a model file but '", text("format"), "'");
-  const int version = std::atoi(text("format_version").c_str());
-  require(version >= 1 && version <= kFormatVersion, what, ": written by a newer Lamina (format ",
-          version, ", this one reads up to ", kFormatVersion, "): pip install --upgrade lamina");
+  check_version(what, text("format_version"));
   LoadedModel out;
-  out.model = Model::create(parse_json(what + ": its spec", text("spec")));
+  out.model = create(what, text("spec"));
   for (const StoredTensor& t : tensors_of(*out.model, out.model->parameters()))
     file.read(t, const_cast<void*>(t.data));
   if (file.metadata.count("extra")) out.extra = text("extra");

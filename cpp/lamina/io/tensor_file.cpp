@@ -116,7 +116,9 @@ TensorFile decode(const std::string& what, std::span<const char> bytes) {
   std::uint64_t length = 0;
   require(bytes.size() >= sizeof length, what, ": not a Lamina file (too short)");
   std::memcpy(&length, bytes.data(), sizeof length);
-  require(length <= bytes.size() - sizeof length, what, ": not a Lamina file, or cut short");
+  require(length <= bytes.size() - sizeof length, what,
+          ": not a Lamina file, or cut short: its header would have ", length,
+          " bytes, the file has ", bytes.size());
   TensorFile file;
   file.what = what;
   try {

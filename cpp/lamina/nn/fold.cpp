@@ -32,9 +32,9 @@ struct Line {
 };
 
 template <class T>
-class Folding {
+class Folder {
  public:
-  Folding(const Graph& graph, const T* weights) : from_(weights) {
+  Folder(const Graph& graph, const T* weights) : from_(weights) {
     Graph& g = out_.graph;
     g.dtype = graph.dtype;
     g.ports = graph.ports;
@@ -46,12 +46,9 @@ class Folding {
     for (const auto& op : graph.ops) g.ops.push_back(op->clone());
   }
 
-  Folded<T> operator()() {
+  Folded<T> operator()(Folding folding) {
     drop_identities();
-    // Backward first: what scales both what one product gives and what another reads is gone then.
-    for (std::size_t i = 0; i < ops().size();)
-      if (!fold_into_maker(i)) ++i;
-    for (std::size_t i = ops().size(); i-- > 0;) fold_into_readers(i);
+    if (folding == Folding::full) move_scales();
     pack();
     for (std::size_t i = 0; i < ops().size(); ++i) ops()[i]->index = static_cast<int>(i);
     out_.weights.allocate(static_cast<Index>(weights_.size()));
@@ -61,6 +58,13 @@ class Folding {
 
  private:
   std::vector<std::unique_ptr<OpBase>>& ops() { return out_.graph.ops; }
+
+  // Backward first: what scales both what one product gives and what another reads is gone then.
+  void move_scales() {
+    for (std::size_t i = 0; i < ops().size();)
+      if (!fold_into_maker(i)) ++i;
+    for (std::size_t i = ops().size(); i-- > 0;) fold_into_readers(i);
+  }
 
   // Readers of the op's output read its input instead.
   void drop(std::size_t i) {
@@ -208,11 +212,11 @@ class Folding {
 }  // namespace
 
 template <class T>
-Folded<T> fold(const Graph& graph, const T* weights) {
-  return Folding<T>(graph, weights)();
+Folded<T> fold(const Graph& graph, const T* weights, Folding folding) {
+  return Folder<T>(graph, weights)(folding);
 }
 
-template Folded<float> fold<float>(const Graph&, const float*);
-template Folded<double> fold<double>(const Graph&, const double*);
+template Folded<float> fold<float>(const Graph&, const float*, Folding);
+template Folded<double> fold<double>(const Graph&, const double*, Folding);
 
 }  // namespace lamina

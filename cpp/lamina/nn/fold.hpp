@@ -13,7 +13,10 @@ struct Folded {
   Buffer<T> weights;
 };
 
+// none: no scaling moves, so that the model's own bits come out.
+enum class Folding { full, none };
+
 template <class T>
-Folded<T> fold(const Graph& graph, const T* weights);
+Folded<T> fold(const Graph& graph, const T* weights, Folding folding);
 
 }  // namespace lamina

@@ -32,34 +32,43 @@ Inference<T>::Inference(const Graph& graph, Values outputs)
 
 // Memory for inference in blocks of at least `block` rows: some call's before this one, or new.
 template <class T>
-std::unique_ptr<Workspace<T>> Inference<T>::borrow_space(Index block, int threads) const {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (auto i = idle_.begin(); i != idle_.end(); ++i) {
-      if ((*i)->block() < block || (*i)->threads() < threads) continue;
-      auto space = std::move(*i);
-      idle_.erase(i);
-      return space;
-    }
-  }
-  // Calls with few rows share a small one.
-  Index capacity = kRowStep;
+auto Inference<T>::take_space(Index block, int threads) const -> std::unique_ptr<Space> {
+  if (SpacePool::Owned kept = spaces_.take(block, threads))
+    return std::unique_ptr<Space>(static_cast<Space*>(kept.release()));
+  Index capacity = kRowStep;  // calls with few rows share a small one
   while (capacity < std::min<Index>(block, 256)) capacity *= 4;
   capacity = std::max(capacity, round_up(block, kRowStep));
-  return std::make_unique<Workspace<T>>(plan_, capacity, capacity, threads);
+  return std::make_unique<Space>(plan_, capacity, threads);
+}
+
+// As many rows as each way to compute them begins with: what its products pack into is made then.
+template <class T>
+void Inference<T>::make_ready(const T* weights, int calls) const {
+  const Index kMost = PredictOptions{}.block_rows;
+  Index widest = 0;
+  for (const Port& port : plan_.graph.ports) widest = std::max(widest, port.value.width);
+  const Buffer<float> zeros(widest);  // every row
+  std::vector<std::unique_ptr<Space>> spaces;
+  for (const Index most : {kRowStep, kMost})
+    for (int i = 0; i < calls; ++i) {
+      spaces.push_back(take_space(most, 1));
+      Space& space = *spaces.back();
+      for (const Index n : {Index{1}, kFewRows, kRowStep, most}) {
+        for (std::size_t p = 0; p < space.inputs.size(); ++p)
+          space.inputs[p] = {.data = zeros.data(),
+                             .rows = n,
+                             .columns = plan_.graph.ports[p].value.width,
+                             .column_stride = sizeof(float)};
+        space.work.begin(weights, Batch{{nullptr, 0, n}, &space.inputs}, false, 0, {}, 0);
+        run(space.work, n, n, 1, false, {}, {});
+      }
+    }
+  for (auto& space : spaces) spaces_.give_back(std::move(space));
 }
 
 template <class T>
-void Inference<T>::return_space(std::unique_ptr<Workspace<T>> space) const {
-  if (idle_.size() < 4) return idle_.push_back(std::move(space));
-  const auto smallest = std::min_element(idle_.begin(), idle_.end(),
-                                         [](auto& a, auto& b) { return a->block() < b->block(); });
-  if ((*smallest)->block() < space->block()) *smallest = std::move(space);
-}
-
-template <class T>
-void Inference<T>::predict(const T* weights, const std::vector<ArrayView>& inputs, Index n,
-                           const std::vector<void*>& out, const PredictOptions& options) const {
+void Inference<T>::predict(const T* weights, std::span<const ArrayView> inputs, Index n,
+                           std::span<void* const> out, const PredictOptions& options) const {
   if (n == 0) return;
   const Index block = std::clamp<Index>(options.block_rows, 1, n);
   const Index flops = plan_.flops_per_row;
@@ -67,7 +76,7 @@ void Inference<T>::predict(const T* weights, const std::vector<ArrayView>& input
   int threads = by_columns || options.exact_threads
                     ? thread_count(options.num_threads)
                     : worthwhile_threads(options.num_threads, n, flops);
-  std::unique_ptr<Workspace<T>> space = borrow_space(block, threads);
+  std::unique_ptr<Space> space = take_space(block, threads);
   // A long call takes all threads at once; short ones are watched.
   const bool watched = threads > 1 && !options.exact_threads &&
                        static_cast<double>(n) * static_cast<double>(flops) < kLong;
@@ -77,17 +86,19 @@ void Inference<T>::predict(const T* weights, const std::vector<ArrayView>& input
     const std::lock_guard<std::mutex> lock(mutex_);
     threads = std::min(threads, chooser->next());
   }
-  space->begin(weights, Batch{{nullptr, 0, n}, &inputs}, false, 0, {}, 0);
-  run(*space, n, block, threads, by_columns, options.tick, out);
-  const double now = chooser ? clock_seconds() : 0;
+  space->inputs.assign(inputs.begin(), inputs.end());
+  space->work.begin(weights, Batch{{nullptr, 0, n}, &space->inputs}, false, 0, {}, 0);
+  run(space->work, n, block, threads, by_columns, options.tick, out);
+  spaces_.give_back(std::move(space));
+  if (!chooser) return;
+  const double now = clock_seconds();
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (chooser) chooser->took(now - start, now, static_cast<double>(n + 6));
-  return_space(std::move(space));
+  chooser->took(now - start, now, static_cast<double>(n + 6));
 }
 
 template <class T>
 void Inference<T>::run(Workspace<T>& space, Index n, Index block, int threads, bool by_columns,
-                       const std::function<void()>& tick, const std::vector<void*>& out) const {
+                       const std::function<void()>& tick, std::span<void* const> out) const {
   const auto copy = [&](int thread, Range rows) {
     for (std::size_t i = 0; i < out.size(); ++i) {
       const Value& y = plan_.outputs[i];

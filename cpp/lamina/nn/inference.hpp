@@ -4,8 +4,10 @@
 
 #include <functional>
 #include <mutex>
+#include <span>
 
 #include "lamina/base/thread_chooser.hpp"
+#include "lamina/nn/space_pool.hpp"
 #include "lamina/nn/workspace.hpp"
 
 namespace lamina {
@@ -26,19 +28,29 @@ class Inference {
 
   const Plan& plan() const { return plan_; }
   // out: by output, (n, its width). The inputs have been checked and nobody changes the weights.
-  void predict(const T* weights, const std::vector<ArrayView>& inputs, Index n,
-               const std::vector<void*>& out, const PredictOptions& options) const;
+  void predict(const T* weights, std::span<const ArrayView> inputs, Index n,
+               std::span<void* const> out, const PredictOptions& options) const;
+  // Makes ahead what so many calls at once work with, each on one thread: none of them allocates.
+  void make_ready(const T* weights, int calls) const;
 
  private:
-  std::unique_ptr<Workspace<T>> borrow_space(Index block, int threads) const;
-  void return_space(std::unique_ptr<Workspace<T>> space) const;  // under the lock
+  // What a call works with.
+  struct Space final : SpacePool::Space {
+    Space(const Plan& plan, Index most, int shares)
+        : SpacePool::Space(most, shares),
+          work(plan, most, most, shares),
+          inputs(plan.graph.ports.size()) {}
+    Workspace<T> work;
+    std::vector<ArrayView> inputs;
+  };
+  std::unique_ptr<Space> take_space(Index block, int threads) const;
   void run(Workspace<T>& space, Index n, Index block, int threads, bool by_columns,
-           const std::function<void()>& tick, const std::vector<void*>& out) const;
+           const std::function<void()>& tick, std::span<void* const> out) const;
 
   Plan plan_;
   Index shared_from_ = 1;  // rows; up to kRowStep of them are shared by columns
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Workspace<T>>> idle_;  // kept for the next call
+  mutable SpacePool spaces_;
+  mutable std::mutex mutex_;                    // of the choosers
   mutable ThreadChooser of_rows_, of_columns_;  // of predictions shared by rows, and by columns
 };
 

@@ -41,17 +41,30 @@ bool is_plain(const ArrayView& v) {
        "; 0 stands for missing or unseen");
 }
 
+// A little memory on the stack, so that a call allocates nothing; more from the heap.
+template <class S>
+class Memory {
+ public:
+  explicit Memory(Index n) : more_(n > kNumbers ? n : 0) {}
+  S* data() { return more_.empty() ? few_ : more_.data(); }
+
+ private:
+  S few_[kNumbers];
+  Buffer<S> more_;
+};
+
 // rows_from(first row, rows): as S, one row after another.
 template <class S, class F>
 void check(const Port& port, const ArrayView& view, F&& rows_from) {
   const Index n = view.columns;
   const Index at_a_time = std::min(view.rows, std::max<Index>(1, kNumbers / n));
-  Buffer<S> limits(at_a_time * n);
-  for (Index i = 0; i < limits.size(); ++i)
+  Memory<S> memory(at_a_time * n);
+  S* limits = memory.data();
+  for (Index i = 0; i < at_a_time * n; ++i)
     limits[i] = static_cast<S>(port.cardinalities[static_cast<std::size_t>(i % n)]);
   for (Index r = 0; r < view.rows; r += at_a_time) {
     const Index rows = std::min(at_a_time, view.rows - r);
-    const Index bad = first_bad(rows * n, rows_from(r, rows), limits.data());
+    const Index bad = first_bad(rows * n, rows_from(r, rows), limits);
     if (bad >= 0) refuse(port, view, r + bad / n, bad % n);
   }
 }
@@ -63,7 +76,7 @@ void check_codes(const Port& port, const ArrayView& view) {
     const auto* codes = static_cast<const std::int32_t*>(view.data);
     return check<std::int32_t>(port, view, [&](Index r, Index) { return codes + r * n; });
   }
-  Buffer<double> copy(std::min(view.rows, std::max<Index>(1, kNumbers / n)) * n);
+  Memory<double> copy(std::min(view.rows, std::max<Index>(1, kNumbers / n)) * n);
   check<double>(port, view, [&](Index r, Index rows) {
     gather_rows(view, Selection{nullptr, 0, view.rows}, r, r + rows, copy.data());
     return copy.data();
@@ -72,7 +85,7 @@ void check_codes(const Port& port, const ArrayView& view) {
 
 }  // namespace
 
-Index check_inputs(const Graph& graph, const std::vector<ArrayView>& inputs) {
+Index check_inputs(const Graph& graph, std::span<const ArrayView> inputs) {
   const auto& ports = graph.ports;
   require(inputs.size() == ports.size(), "the model has ", ports.size(), " inputs, got ",
           inputs.size());
@@ -85,7 +98,7 @@ Index check_inputs(const Graph& graph, const std::vector<ArrayView>& inputs) {
   return inputs[0].rows;
 }
 
-void check_codes(const Graph& graph, const std::vector<ArrayView>& inputs) {
+void check_codes(const Graph& graph, std::span<const ArrayView> inputs) {
   for (std::size_t p = 0; p < graph.ports.size(); ++p)
     if (graph.ports[p].codes) check_codes(graph.ports[p], inputs[p]);
 }
