@@ -42,6 +42,22 @@ def cmake_build(
     return said
 
 
+def install_library(build: Path, prefix: Path) -> Path:
+    """Build the C++ library for this machine and install it as docs/cpp.md says."""
+    switches = ("PYTHON=OFF", "BUILD_TESTS=OFF", "BUILD_BENCH=OFF", "INSTALL=ON", "LEVELS=host")
+    cmake_build(build, *switches)
+    run("cmake", "--install", build, "--prefix", prefix)
+    return prefix
+
+
+def build_outside(source: Path, build: Path, prefix: Path, *options: str) -> Path:
+    """Build a project that finds the installed library, and nothing else of this tree."""
+    command = ["cmake", "-S", source, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
+    run(*command, f"-DCMAKE_PREFIX_PATH={prefix}", *options)
+    run("cmake", "--build", build)
+    return build
+
+
 def runs_here(level: str) -> bool:
     """Say whether this CPU runs a level."""
     flags = _isa._cpu_flags()

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from building import install_library
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"  # subprocesses inherit it
@@ -16,3 +17,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def build_folder(tmp_path_factory):
     """Where tests build the C++ side: one folder, so that what one has compiled serves the next."""
     return tmp_path_factory.mktemp("build")
+
+
+@pytest.fixture(scope="session")
+def installed_library(build_folder, tmp_path_factory):
+    """Where the C++ library is installed, moved after that: no path of the build may be in it."""
+    folder = tmp_path_factory.mktemp("installed")
+    install_library(build_folder, folder / "first")
+    return (folder / "first").rename(folder / "prefix")

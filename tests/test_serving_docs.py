@@ -1,4 +1,4 @@
-"""docs/serving.md keeps its word: its Python runs, its CMake project gives the same bits."""
+"""docs/serving.md and docs/cpp.md keep their word: Python runs, a CMake project gives its bits."""
 
 import contextlib
 import io
@@ -7,18 +7,19 @@ import subprocess
 
 import numpy as np
 import pytest
-from building import ROOT, cmake_build, run
+from building import ROOT, build_outside, run
 
 import lamina as lm
 
 PAGE = ROOT / "docs" / "serving.md"
+CPP_PAGE = ROOT / "docs" / "cpp.md"
 EXAMPLE = ROOT / "cpp" / "examples" / "predict.cpp"
 
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs lie in the source tree alone")
 
 
-def blocks(language):
-    text = PAGE.read_text(encoding="utf-8")
+def blocks(language, page=PAGE):
+    text = page.read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
@@ -36,23 +37,26 @@ def test_the_snippets_run(tmp_path, monkeypatch):
     assert said == ["(2000, 1) (1,)", "True", "True", "True", "True"]
 
 
+def whole_program(snippet):
+    """The includes of a snippet, and the rest as its main()."""
+    lines = snippet.splitlines()
+    includes = [line for line in lines if line.startswith("#include")]
+    body = [line for line in lines if not line.startswith("#include")]
+    return "\n".join([*includes, "int main() {", *body, "}", ""])
+
+
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
+def program(installed_library, tmp_path_factory):
     """cpp/examples/predict.cpp, built by the page's CMakeLists.txt."""
     project = tmp_path_factory.mktemp("service")
-    (cmake,) = blocks("cmake")
-    (project / "CMakeLists.txt").write_text(cmake)
-    (project / "lamina").symlink_to(ROOT)
-    (snippet,) = blocks("cpp")
-    start = snippet.index("const auto")
+    (cmake,) = blocks("cmake", CPP_PAGE)
     (project / "predict.cpp").write_text(EXAMPLE.read_text())
-    body = f"{snippet[:start]}int main() {{\n{snippet[start:]}return answer.size() != 1;\n}}\n"
-    (project / "snippet.cpp").write_text(body)
-    with (project / "CMakeLists.txt").open("a") as file:
-        file.write("add_executable(snippet snippet.cpp)\n")
-        file.write("target_link_libraries(snippet PRIVATE lamina::lamina)\n")
-    cmake_build(project / "build", source=project, targets=("predict", "snippet"))
-    return project / "build" / "predict"
+    for i, snippet in enumerate(blocks("cpp", CPP_PAGE)):
+        (project / f"snippet_{i}.cpp").write_text(whole_program(snippet))
+        cmake += f"add_executable(snippet_{i} snippet_{i}.cpp)\n"
+        cmake += f"target_link_libraries(snippet_{i} PRIVATE lamina::lamina)\n"
+    (project / "CMakeLists.txt").write_text(cmake)
+    return build_outside(project, project / "build", installed_library) / "predict"
 
 
 def answers(program, path, rows):
@@ -65,7 +69,9 @@ def answers(program, path, rows):
 def test_a_cpp_program_gives_the_same_bits(program, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names, _ = run_snippets()
-    run(program.with_name("snippet"), cwd=tmp_path)
+    run(program.with_name("snippet_0"), cwd=tmp_path)
+    run(program.with_name("snippet_1"), cwd=tmp_path)
+    assert lm.load("trained.lamina").predict(np.ones((1, 3))).shape == (1, 1)
     x = names["X"][:40].astype(np.float32)
     assert np.array_equal(answers(program, "product.lamina", x), names["predictor"].predict(x))
 
