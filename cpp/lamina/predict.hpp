@@ -25,8 +25,8 @@ class Predictor {
     // Batch normalisation and scaling move into the products beside them: quicker, the answers of
     // Python's freeze_for_inference(). Without it the bits are those of model.predict.
     bool fold = true;
-    // load() makes the memory of so many calls at once, each on one thread. More take theirs when
-    // they first come, and it is kept.
+    // load() makes the memory of so many calls at once, each on one thread, by predicting some
+    // rows. Others take theirs when they first come, and it is kept.
     int calls = 1;
   };
   static Predictor load(const std::string& path, const Options& options);

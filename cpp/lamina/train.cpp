@@ -1,5 +1,6 @@
 #include "lamina/train.hpp"
 
+#include <algorithm>
 #include <random>
 
 #include "lamina/io/model_file.hpp"
@@ -54,20 +55,20 @@ auto checked_json(F&& f) {
 ArrayView matrix(const Numbers& numbers, Index rows, Index columns) {
   constexpr DType types[] = {DType::float32, DType::float64, DType::int32, DType::int64};
   constexpr Index widths[] = {4, 8, 4, 8};
-  const auto type = static_cast<std::size_t>(numbers.type());
-  return {numbers.data(), types[type], rows, columns, columns * widths[type], widths[type]};
+  const auto type = static_cast<std::size_t>(numbers.type);
+  return {numbers.data, types[type], rows, columns, columns * widths[type], widths[type]};
 }
 
 // Whole rows, of which there is at least one.
 ArrayView rows_of(const char* what, const Numbers& numbers, Index columns) {
-  const auto size = static_cast<Index>(numbers.size());
+  const auto size = static_cast<Index>(numbers.size);
   require(size % columns == 0, what, ": expected whole rows of ", columns, " numbers, got ", size);
   return matrix(numbers, size / columns, columns);
 }
 
 // One column, or several of each row.
 ArrayView targets(const Numbers& y, Index rows) {
-  const auto size = static_cast<Index>(y.size());
+  const auto size = static_cast<Index>(y.size);
   require(rows > 0, "x has no rows");
   require(size > 0 && size % rows == 0, "y: expected as many numbers as x has rows, ", rows,
           ", or a multiple of that, got ", size);
@@ -93,16 +94,20 @@ Object::Object(const std::string& class_name, const Arguments& arguments) : Sett
   json_ = out.dump();
 }
 
-Object Input(std::int64_t columns) { return Object("Input", {{"shape", List{columns}}}); }
+namespace {
 
-Object Dense(std::int64_t units, const Setting& activation, Arguments more) {
+Arguments of_dense(std::int64_t units, const Setting& activation, Arguments more) {
   more.emplace_back("units", units);
   if (activation.json() != "null") more.emplace_back("activation", activation);
-  return Object("Dense", more);
+  return more;
 }
 
-Object Dropout(double rate) { return Object("Dropout", {{"rate", rate}}); }
-Object BatchNormalization() { return Object("BatchNormalization"); }
+}  // namespace
+
+Input::Input(std::int64_t columns) : Object("Input", {{"shape", List{columns}}}) {}
+Dense::Dense(std::int64_t units, const Setting& activation, Arguments more)
+    : Object("Dense", of_dense(units, activation, std::move(more))) {}
+Dropout::Dropout(double rate) : Object("Dropout", {{"rate", rate}}) {}
 
 struct Model::State {
   std::shared_ptr<lamina::Model> core;
@@ -228,7 +233,7 @@ History Trainer::fit(Numbers x, Numbers y, const FitOptions& options) {
   Data data = s.data(x, y);
   if (options.sample_weight)
     data.weights =
-        matrix(*options.sample_weight, static_cast<Index>(options.sample_weight->size()), 1);
+        matrix(*options.sample_weight, static_cast<Index>(options.sample_weight->size), 1);
   std::optional<Data> held_out;
   if (options.validation) {
     held_out = s.data(options.validation->first, options.validation->second);

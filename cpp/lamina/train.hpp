@@ -48,37 +48,37 @@ using Arguments = std::vector<std::pair<std::string, Setting>>;
 
 // A layer, optimizer, loss, schedule, ... by its class in Python and its arguments. A layer that
 // holds others takes them as "layers": Object("Residual", {{"layers", List{Dense(8), Dense(8)}}}).
-class Object : public Setting {
- public:
+struct Object : Setting {
   explicit Object(const std::string& class_name, const Arguments& arguments = {});
 };
 
-Object Input(std::int64_t columns);
-Object Dense(std::int64_t units, const Setting& activation = nullptr, Arguments more = {});
-Object Dropout(double rate);
-Object BatchNormalization();
+struct Input : Object {
+  explicit Input(std::int64_t columns);
+};
+struct Dense : Object {
+  explicit Dense(std::int64_t units, const Setting& activation = nullptr, Arguments more = {});
+};
+struct Dropout : Object {
+  explicit Dropout(double rate);
+};
 
-// Numbers that stay where they are, one row after another.
-class Numbers {
- public:
+// Somebody's numbers where they are, one row after another.
+struct Numbers {
   enum class Type { float32, float64, int32, int64 };
   template <class T>
   Numbers(const std::vector<T>& all) : Numbers(std::span<const T>(all)) {}
   template <class T, std::size_t N>
   Numbers(std::span<T, N> all)
-      : data_(all.data()), size_(all.size()), type_(type_of(std::span<const T>())) {}
-  const void* data() const { return data_; }
-  std::size_t size() const { return size_; }
-  Type type() const { return type_; }
+      : data(all.data()), size(all.size()), type(type_of(std::span<const T>())) {}
+  const void* data;
+  std::size_t size;
+  Type type;
 
  private:
   static Type type_of(std::span<const float>) { return Type::float32; }
   static Type type_of(std::span<const double>) { return Type::float64; }
   static Type type_of(std::span<const std::int32_t>) { return Type::int32; }
   static Type type_of(std::span<const std::int64_t>) { return Type::int64; }
-  const void* data_;
-  std::size_t size_;
-  Type type_;
 };
 
 struct ModelOptions {

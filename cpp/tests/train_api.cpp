@@ -29,7 +29,7 @@ std::vector<lm::Object> layers() {
           lm::Object("Residual", {{"layers", lm::List{lm::Dense(8, "relu"), lm::Dense(6)}}}),
           lm::Dense(16, lm::Object("LeakyReLU", {{"negative_slope", 0.1}}),
                     {{"use_bias", false}, {"name", "hidden"}}),
-          lm::BatchNormalization(),
+          lm::Object("BatchNormalization"),
           lm::Dropout(0.2),
           lm::Dense(3, "softmax")};
 }

@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
         lm::Input(static_cast<std::int64_t>(table.columns)),
         lm::Object("Normalization"),
         lm::Dense(64, "relu"),
-        lm::BatchNormalization(),
+        lm::Object("BatchNormalization"),
         lm::Dropout(0.1),
         lm::Dense(32, "gelu", {{"kernel_regularizer", lm::Object("L2", {{"l2", 1e-5}})}}),
         lm::Dense(1)};
