@@ -123,6 +123,7 @@ void same_bits_without_allocation(const char* spec) {
   std::atomic<std::size_t> ready{0}, done{0};
   std::atomic<bool> go{false}, leave{false};
   std::vector<std::thread> team;
+  team.reserve(kThreads);
   for (std::size_t t = 0; t < kThreads; ++t)
     team.emplace_back([&, t] {
       ++ready;
@@ -150,6 +151,7 @@ void more_calls_than_were_announced() {
   predictor.predict(x, want);
   std::vector<std::vector<float>> answers(40, std::vector<float>(want.size()));
   std::vector<std::thread> team;
+  team.reserve(answers.size());
   for (auto& answer : answers) team.emplace_back([&] { predictor.predict(x, answer); });
   for (auto& thread : team) thread.join();
   for (const auto& answer : answers) CHECK(answer == want);
@@ -198,7 +200,7 @@ void what_is_wrong_with_a_file() {
   const File file(*model);
   const auto said = [&](auto&& change) {
     write(changed(*model, change));
-    const std::string message = refusal([] { Predictor::load(kPath); });
+    std::string message = refusal([] { Predictor::load(kPath); });
     CHECK(message.starts_with(kPath + ": "));
     return message;
   };
