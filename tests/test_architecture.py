@@ -20,7 +20,7 @@ PUBLIC_HEADERS = ["lamina.hpp", "predict.hpp", "train.hpp"]
 # Lowest first; modules of one floor may use each other, without cycles.
 PYTHON_FLOORS = [
     ["_isa"],
-    ["_config", "arrow", "data", "progress", "streams", "versions", "windows"],
+    ["_config", "arrow", "data", "progress", "streams", "tensors", "versions", "windows"],
     [
         "activations",
         "constraints",
@@ -35,7 +35,7 @@ PYTHON_FLOORS = [
     ["network", "predictor", "summary", "memory"],
     ["model"],
     ["callbacks", "gradients", "heads", "history"],
-    ["fitting", "measuring", "streaming"],
+    ["fitting", "measuring", "online", "streaming"],
     ["trainer"],
     ["datasets", "plots", "table_cells", "tables_io"],
     ["sklearn", "table"],

@@ -93,6 +93,13 @@ bool plain_row(const py::handle& object, Index columns, ArrayView& v) {
   return v.columns == columns;
 }
 
+bool plain_array(const py::handle& object, ArrayView& v) {
+  const auto& api = py::detail::npy_api::get();
+  if (Py_TYPE(object.ptr()) != api.PyArray_Type_ || !read_view(object, v)) return false;
+  if (v.column_stride == 0) v.column_stride = py::reinterpret_borrow<py::array>(object).itemsize();
+  return true;
+}
+
 std::vector<ArrayView> views(const std::vector<py::array>& arrays) {
   std::vector<ArrayView> out;
   for (const auto& array : arrays) out.push_back(view("X", array));

@@ -18,6 +18,8 @@ ArrayView view(const char* what, const py::array& array);
 bool plain_rows(const py::handle& object, Index columns, ArrayView& view);
 // The same of a 1-D array: as a matrix of one row.
 bool plain_row(const py::handle& object, Index columns, ArrayView& view);
+// The same of an array of 1 or 2 dimensions with any columns, unless it is a memmap.
+bool plain_array(const py::handle& object, ArrayView& view);
 std::vector<ArrayView> views(const std::vector<py::array>& arrays);
 Data data(const std::vector<py::array>& inputs,
           const std::vector<std::optional<py::array>>& targets,

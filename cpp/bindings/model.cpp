@@ -252,6 +252,8 @@ void bind_model(py::module_& m) {
            "num_threads"_a = py::none(), "exact_threads"_a = false)
       .def("predict_rows", &predict_rows<Model>, "x"_a, "batch_size"_a, "num_threads"_a,
            "exact_threads"_a)
+      .def("predict_row", &predict_row<Model>, "x"_a)
+      .def("predict_one", &predict_one<Model>, "inputs"_a)
       .def("predict_layer", &predict_layer, "inputs"_a, "layer"_a, "batch_size"_a, "num_threads"_a)
       .def("input_gradient", &input_gradient, "inputs"_a, "output"_a, "layer"_a, "num_threads"_a)
       .def("forward", &forward, "inputs"_a, "training"_a)

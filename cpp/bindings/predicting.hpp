@@ -59,4 +59,28 @@ py::object predict_rows(const Predictor& model, const py::handle& x,
   return run_predict(model, views, batch_size, num_threads, exact_threads);
 }
 
+template <class Predictor>
+py::object run_row(const Predictor& model, const std::vector<ArrayView>& x) {
+  const Graph& graph = model.graph();
+  return run_into(model, x, 1, arrays_for(graph, graph.outputs, {}), {1, 0, false, {}});
+}
+
+// The short way for one row, likewise.
+template <class Predictor>
+py::object predict_row(const Predictor& model, const py::handle& x) {
+  const auto& ports = model.graph().ports;
+  std::vector<ArrayView> views(1);
+  if (ports.size() != 1 || !plain_row(x, ports[0].value.width, views[0])) return py::none();
+  return run_row(model, views);
+}
+
+// Matrices of one row each.
+template <class Predictor>
+py::object predict_one(const Predictor& model, const std::vector<py::array>& inputs) {
+  const std::vector<ArrayView> x = views(inputs);
+  const Index rows = check_inputs(model.graph(), x);
+  require(rows == 1, "predict_one: expected one row, got ", rows);
+  return run_row(model, x);
+}
+
 }  // namespace lamina::bindings

@@ -4,31 +4,6 @@
 #include "predicting.hpp"
 
 namespace lamina::bindings {
-namespace {
-
-py::object run_row(const FrozenModel& model, const std::vector<ArrayView>& x) {
-  const Graph& graph = model.graph();
-  return run_into(model, x, 1, arrays_for(graph, graph.outputs, {}), {1, 0, false, {}});
-}
-
-// The short way for a model with one input and an array that it can read as it is; None otherwise,
-// and then Python converts or says what is wrong.
-py::object predict_row(const FrozenModel& model, const py::handle& x) {
-  const auto& ports = model.graph().ports;
-  std::vector<ArrayView> views(1);
-  if (ports.size() != 1 || !plain_row(x, ports[0].value.width, views[0])) return py::none();
-  return run_row(model, views);
-}
-
-// Matrices of one row each.
-py::object predict_one(const FrozenModel& model, const std::vector<py::array>& inputs) {
-  const std::vector<ArrayView> x = views(inputs);
-  const Index rows = check_inputs(model.graph(), x);
-  require(rows == 1, "predict_one: expected one row, got ", rows);
-  return run_row(model, x);
-}
-
-}  // namespace
 
 std::vector<py::array> arrays_for(const Graph& graph, const Values& values,
                                   std::optional<Index> rows) {
@@ -71,8 +46,8 @@ void bind_predictor(py::module_& m) {
            "exact_threads"_a)
       .def("predict_rows", &predict_rows<FrozenModel>, "x"_a, "batch_size"_a, "num_threads"_a,
            "exact_threads"_a)
-      .def("predict_row", &predict_row, "x"_a)
-      .def("predict_one", &predict_one, "inputs"_a);
+      .def("predict_row", &predict_row<FrozenModel>, "x"_a)
+      .def("predict_one", &predict_one<FrozenModel>, "inputs"_a);
 }
 
 }  // namespace lamina::bindings

@@ -1,5 +1,7 @@
 #include "lamina/train/trainer.hpp"
 
+#include <thread>
+
 #include "array.hpp"
 #include "bindings.hpp"
 #include "lamina/io/train_state.hpp"
@@ -209,6 +211,55 @@ double compute_gradients(Trainer& trainer, const std::vector<py::array>& inputs,
   return trainer.compute_gradients(std::move(d), num_threads.value_or(0));
 }
 
+// Waiting for predictions of other threads, which may want the GIL.
+void wait_without_gil() {
+  const py::gil_scoped_release release;
+  std::this_thread::yield();
+}
+
+using Cuts = std::tuple<Index, Index, bool>;  // rows of a block, numbers of a tile, exactly threads
+
+py::dict step(Trainer& trainer, Data& d, const py::tuple& names, std::optional<int> num_threads,
+              const Cuts& cuts) {
+  const auto [block_rows, tile_elements, exact_threads] = cuts;
+  OnlineOptions options{num_threads.value_or(0), {block_rows, tile_elements, exact_threads}, {}};
+  const std::vector<double>* means;
+  // Below some hundred microseconds nobody gains from the GIL.
+  if (d.rows() * trainer.model->flops_per_row() < 1000000) {
+    options.wait = wait_without_gil;
+    means = &trainer.train_on_batch(d, options);
+  } else {
+    const py::gil_scoped_release release;
+    means = &trainer.train_on_batch(d, options);
+  }
+  py::dict out;
+  for (std::size_t i = 0; i < means->size(); ++i) out[names[i]] = (*means)[i];
+  return out;
+}
+
+// The short way for a model with one input and one output and arrays that it can read as they are;
+// None otherwise, and then Python converts or says what is wrong.
+py::object train_rows(Trainer& trainer, const py::handle& x, const py::handle& y,
+                      const py::handle& weights, const py::tuple& names,
+                      std::optional<int> num_threads, const Cuts& cuts) {
+  Data d;
+  d.inputs.resize(1);
+  d.targets.resize(1);
+  const auto& ports = trainer.model->graph().ports;
+  if (ports.size() != 1 || trainer.objective().several() || !plain_array(x, d.inputs[0]) ||
+      !plain_array(y, d.targets[0]) || (!weights.is_none() && !plain_array(weights, d.weights)))
+    return py::none();
+  if (py::detail::array_proxy(x.ptr())->nd != 2) return py::none();
+  return step(trainer, d, names, num_threads, cuts);
+}
+
+py::dict train_on_batch(Trainer& trainer, const std::vector<py::array>& inputs,
+                        const Targets& targets, const std::optional<py::array>& weights,
+                        const py::tuple& names, std::optional<int> num_threads, const Cuts& cuts) {
+  Data d = data(inputs, targets, weights, std::nullopt);
+  return step(trainer, d, names, num_threads, cuts);
+}
+
 }  // namespace
 
 void bind_trainer(py::module_& m) {
@@ -248,6 +299,10 @@ void bind_trainer(py::module_& m) {
            "looking"_a = false, "running"_a = none, "first_row"_a = none)
       .def("compute_gradients", &compute_gradients, "inputs"_a, "targets"_a, "sample_weight"_a,
            "num_threads"_a)
+      .def("train_rows", &train_rows, "x"_a, "y"_a, "sample_weight"_a, "names"_a, "num_threads"_a,
+           "cuts"_a)
+      .def("train_on_batch", &train_on_batch, "inputs"_a, "targets"_a, "sample_weight"_a, "names"_a,
+           "num_threads"_a, "cuts"_a)
       .def("keep_best", &Trainer::keep_best, "value"_a, "epoch"_a)
       .def("restore_best", &Trainer::restore_best)
       .def("reset", &Trainer::reset)

@@ -29,3 +29,10 @@ void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+template <class F>
+long allocations_of(F&& f) {
+  const long before = allocations;
+  f();
+  return allocations - before;
+}

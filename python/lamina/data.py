@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lamina.tensors import from_other_library
+
 __all__ = ["Dataset", "as_array", "as_inputs", "by_output", "class_weights", "split_rows"]
 
 AnyArray = NDArray[Any]
@@ -45,16 +47,12 @@ def as_array(what: str, data: Any) -> AnyArray:
     Raises
     ------
     TypeError
-        If it holds text or objects.
+        If it holds text or objects, lies on another device, or NumPy has no such numbers.
     ValueError
         If it has more than the axes of rows and columns, or none.
     """
     if not isinstance(data, np.ndarray):
-        if hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
-            data = np.from_dlpack(data)
-        elif hasattr(data, "to_numpy"):
-            data = data.to_numpy()
-        data = np.asarray(data)
+        data = from_other_library(what, data)
     if data.dtype.kind not in "biuf" or data.dtype.itemsize > 8:
         remedy = (
             "; numbers are needed: encode categories, or use lm.TableModel, which takes tables"

@@ -17,7 +17,7 @@ from lamina.data import as_inputs
 from lamina.layers import Input, Layer, NestedModel
 from lamina.layers.base import as_layer
 from lamina.network import Network, flat_specs, network_of, written
-from lamina.predictor import Predictor
+from lamina.predictor import Predictor, as_row
 from lamina.streams import Stream
 from lamina.summary import summary_text
 from lamina.windows import predict_windows
@@ -252,6 +252,42 @@ class Model:
         how = batch_size, num_threads, self._exact_threads
         result = self._core.predict_rows(X, *how)
         return self._core.predict(self._inputs(X), *how) if result is None else result
+
+    def predict_one(self, x: Any) -> Any:
+        """Return the outputs for a single row.
+
+        For decisions one at a time, also between steps of ``trainer.train_on_batch``: it uses the
+        weights as they are. A model that does not change answers more quickly as a
+        :class:`~lamina.Predictor`. The bits are those of :meth:`predict`.
+
+        Parameters
+        ----------
+        x : array_like, shape of a row; for several inputs a dict by name or a tuple
+            An image may be flat. The quickest is a 1-D array of float32.
+
+        Returns
+        -------
+        ndarray, shape of a row's output
+            A list of them for several outputs.
+
+        Raises
+        ------
+        ValueError
+            If it is not one row of the right shape.
+        TypeError
+            If it holds text or objects.
+        RuntimeError
+            If a layer that adapts to data has not seen any: :meth:`adapt`, or fit.
+
+        Examples
+        --------
+        >>> import lamina as lm
+        >>> model = lm.Model([lm.Input(2), lm.Dense(3)], seed=0)
+        >>> model.predict_one([1.0, 2.0]).shape
+        (3,)
+        """
+        result = self._core.predict_row(x)
+        return self._core.predict_one(as_row(x, self._core.ports())) if result is None else result
 
     def input_gradient(
         self,

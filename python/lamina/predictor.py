@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -112,22 +112,7 @@ class Predictor:
             If it holds text or objects.
         """
         result = self._core.predict_row(x)
-        return self._core.predict_one(self._row(x)) if result is None else result
-
-    def _row(self, x: Any) -> list[Any]:
-        """Return a matrix of one row for each input."""
-        names = self.input_names
-        if len(names) == 1:
-            parts = [x[names[0]] if isinstance(x, Mapping) and set(x) == set(names) else x]
-        elif isinstance(x, Mapping) and set(x) == set(names):
-            parts = [x[name] for name in names]
-        elif isinstance(x, (list, tuple)) and len(x) == len(names):
-            parts = list(x)
-        else:
-            raise ValueError(
-                f"predict_one: expected {len(names)} rows, as a dict or in this order: {names}"
-            )
-        return [_one_row(part, port) for part, port in zip(parts, self._ports, strict=True)]
+        return self._core.predict_one(as_row(x, self._ports)) if result is None else result
 
     def __copy__(self) -> Predictor:
         """Return itself: it never changes."""
@@ -147,6 +132,22 @@ class Predictor:
         """Name inputs, outputs and size."""
         size = self._core.bytes / 1e6
         return f"<Predictor of {self.input_names} -> {self.output_names}, {size:.3g} MB>"
+
+
+def as_row(x: Any, ports: Sequence[Mapping[str, Any]]) -> list[AnyArray]:
+    """Return a matrix of one row for each port."""
+    names = [str(port["name"]) for port in ports]
+    if len(names) == 1:
+        parts = [x[names[0]] if isinstance(x, Mapping) and set(x) == set(names) else x]
+    elif isinstance(x, Mapping) and set(x) == set(names):
+        parts = [x[name] for name in names]
+    elif isinstance(x, (list, tuple)) and len(x) == len(names):
+        parts = list(x)
+    else:
+        raise ValueError(
+            f"predict_one: expected {len(names)} rows, as a dict or in this order: {names}"
+        )
+    return [_one_row(part, port) for part, port in zip(parts, ports, strict=True)]
 
 
 def _one_row(row: Any, port: Mapping[str, Any]) -> AnyArray:

@@ -20,6 +20,7 @@ from lamina.measuring import Measuring
 from lamina.memory import memory_text
 from lamina.metrics import Metric
 from lamina.model import Model
+from lamina.online import OnlineTraining
 from lamina.optimizers import Optimizer
 from lamina.progress import Progress
 from lamina.streaming import StreamData, refuse_beside_stream, training
@@ -28,7 +29,7 @@ from lamina.streams import Stream, as_stream, is_stream
 __all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(OnlineTraining):
     """Trains a model: the loss, the optimizer and the metrics.
 
     Parameters

@@ -76,4 +76,19 @@ class Buffer {
   std::size_t alignment_ = kAlignment;
 };
 
+// Memory of a call: within it up to N numbers, else allocated. Not initialised.
+template <class T, std::size_t N>
+class SmallBuffer {
+ public:
+  explicit SmallBuffer(Index size) {
+    if (size > static_cast<Index>(N)) far_.allocate(size);
+  }
+  T* data() { return far_.empty() ? near_ : far_.data(); }
+  T& operator[](Index i) { return data()[i]; }
+
+ private:
+  T near_[N];
+  Buffer<T> far_;
+};
+
 }  // namespace lamina

@@ -41,25 +41,12 @@ bool is_plain(const ArrayView& v) {
        "; 0 stands for missing or unseen");
 }
 
-// A little memory on the stack, so that a call allocates nothing; more from the heap.
-template <class S>
-class Memory {
- public:
-  explicit Memory(Index n) : more_(n > kNumbers ? n : 0) {}
-  S* data() { return more_.empty() ? few_ : more_.data(); }
-
- private:
-  S few_[kNumbers];
-  Buffer<S> more_;
-};
-
 // rows_from(first row, rows): as S, one row after another.
 template <class S, class F>
 void check(const Port& port, const ArrayView& view, F&& rows_from) {
   const Index n = view.columns;
   const Index at_a_time = std::min(view.rows, std::max<Index>(1, kNumbers / n));
-  Memory<S> memory(at_a_time * n);
-  S* limits = memory.data();
+  SmallBuffer<S, kNumbers> limits(at_a_time * n);
   for (Index i = 0; i < at_a_time * n; ++i)
     limits[i] = static_cast<S>(port.cardinalities[static_cast<std::size_t>(i % n)]);
   for (Index r = 0; r < view.rows; r += at_a_time) {
@@ -76,7 +63,7 @@ void check_codes(const Port& port, const ArrayView& view) {
     const auto* codes = static_cast<const std::int32_t*>(view.data);
     return check<std::int32_t>(port, view, [&](Index r, Index) { return codes + r * n; });
   }
-  Memory<double> copy(std::min(view.rows, std::max<Index>(1, kNumbers / n)) * n);
+  SmallBuffer<double, kNumbers> copy(std::min(view.rows, std::max<Index>(1, kNumbers / n)) * n);
   check<double>(port, view, [&](Index r, Index rows) {
     gather_rows(view, Selection{nullptr, 0, view.rows}, r, r + rows, copy.data());
     return copy.data();

@@ -207,7 +207,7 @@ void* ModelOf<T>::gradients() {
 }
 
 template <class T>
-void ModelOf<T>::publish(const T* weights, std::shared_ptr<Buffer<T>>& held) {
+void ModelOf<T>::publish(const T* weights, std::shared_ptr<Buffer<T>>& held, void (*wait)()) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const long ours = published_ == held ? 2 : 1;
@@ -215,7 +215,7 @@ void ModelOf<T>::publish(const T* weights, std::shared_ptr<Buffer<T>>& held) {
     std::copy_n(weights, parameters_.size(), held->data());
     published_ = held;
   }
-  while (live_readers_ > 0 && !in_forked_child()) std::this_thread::yield();
+  while (live_readers_ > 0 && !in_forked_child()) wait ? wait() : std::this_thread::yield();
 }
 
 template <class T>
@@ -225,10 +225,34 @@ void ModelOf<T>::unpublish() {
 }
 
 template <class T>
+ModelOf<T>::Changing::Changing(ModelOf& model, bool calls_out, std::shared_ptr<Buffer<T>>& held,
+                               void (*wait)())
+    : model_(model) {
+  {
+    const std::lock_guard<std::mutex> lock(model_.mutex_);
+    published_ = calls_out || model_.live_readers_ > 0;
+    if (!published_) model_.changing_ = true;
+  }
+  if (published_) model_.publish(model_.weights(), held, wait);
+}
+
+template <class T>
+ModelOf<T>::Changing::~Changing() {
+  if (published_)
+    model_.unpublish();
+  else
+    model_.changing_ = false;
+}
+
+template <class T>
 ModelOf<T>::Reading::Reading(const ModelOf& model) : model_(model) {
-  const std::lock_guard<std::mutex> lock(model_.mutex_);
-  snapshot_ = model_.published_;
-  if (!snapshot_) ++model_.live_readers_;
+  for (;; std::this_thread::yield()) {
+    const std::lock_guard<std::mutex> lock(model_.mutex_);
+    if (model_.changing_ && !in_forked_child()) continue;  // for the time of a step
+    snapshot_ = model_.published_;
+    if (!snapshot_) ++model_.live_readers_;
+    return;
+  }
 }
 
 template <class T>

@@ -138,8 +138,23 @@ class ModelOf final : public Model {
   // While a fit runs, others read a copy of the last completed epoch's weights. publish() makes it
   // (in `held`'s memory unless somebody still reads that) and waits until nobody reads the live
   // weights; unpublish() ends it.
-  void publish(const T* weights, std::shared_ptr<Buffer<T>>& held);
+  // `wait`: called again and again meanwhile, instead of yielding.
+  void publish(const T* weights, std::shared_ptr<Buffer<T>>& held, void (*wait)() = nullptr);
   void unpublish();
+
+  // The live weights change while this lives, for a step: readings that want to begin wait, or, if
+  // others are under way or the step calls out (`calls_out`), get a copy made as by publish().
+  class Changing {
+   public:
+    Changing(ModelOf& model, bool calls_out, std::shared_ptr<Buffer<T>>& held, void (*wait)());
+    ~Changing();
+    Changing(const Changing&) = delete;
+    Changing& operator=(const Changing&) = delete;
+
+   private:
+    ModelOf& model_;
+    bool published_ = false;
+  };
 
   // Weights that no fit changes while this lives: the published copy, else the live ones, which a
   // fit that wants to begin waits for. So whoever holds one must not begin a fit.
@@ -165,6 +180,7 @@ class ModelOf final : public Model {
   std::unique_ptr<Inference<T>> inference_;
   std::shared_ptr<const Buffer<T>> published_;
   mutable std::atomic<int> live_readers_{0};
+  std::atomic<bool> changing_{false};  // set under the mutex
   ByHand<T> by_hand_{graph_};
 };
 

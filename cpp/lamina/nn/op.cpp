@@ -38,22 +38,24 @@ int Builder::tensor(Tensor tensor) {
   return graph_.parameters.add(std::move(tensor));
 }
 
-bool takes_missing(const Graph& graph, const Port& port) {
-  std::vector<int> same = {port.value.id};  // the port's values, and these in rows of another shape
-  bool read = false;
+// Do all that read a value, or it in rows of another shape, take NaN? `read`: does anybody?
+static bool all_take_missing(const Graph& graph, int value, bool& read) {
+  for (const Value& y : graph.outputs)
+    if (y.id == value) return false;
   for (const auto& op : graph.ops)
     for (const Value& x : op->inputs) {
-      if (std::find(same.begin(), same.end(), x.id) == same.end()) continue;
-      if (op->flags.view)
-        same.push_back(op->output.id);
-      else if (!op->flags.takes_missing)
-        return false;
-      else
-        read = true;
+      if (x.id != value) continue;
+      const bool takes =
+          op->flags.view ? all_take_missing(graph, op->output.id, read) : op->flags.takes_missing;
+      if (!takes) return false;
+      read = read || !op->flags.view;
     }
-  return read && std::none_of(graph.outputs.begin(), graph.outputs.end(), [&](const Value& y) {
-           return std::find(same.begin(), same.end(), y.id) != same.end();
-         });
+  return true;
+}
+
+bool takes_missing(const Graph& graph, const Port& port) {
+  bool read = false;
+  return all_take_missing(graph, port.value.id, read) && read;
 }
 
 std::vector<Index> Builder::cardinalities(Value x) const {

@@ -11,6 +11,14 @@ namespace {
 
 constexpr const char* kPutImpute =
     ": if that stands for a missing value, put a lm.Impute() layer first";
+constexpr Index kNumbers = 2048;  // looked at together
+
+// What messages call an array: a head's target, or X. Made only where there is a message.
+struct Name {
+  const Head* head = nullptr;
+  bool several = false;  // heads
+  std::string text() const { return !head ? "X" : several ? concat("y['", head->name, "']") : "y"; }
+};
 
 // Is every element finite as a T? `missing`: NaN, too, is fine.
 template <class T, class S>
@@ -35,11 +43,11 @@ bool all_finite(Index n, const S* x, bool missing) {
 template <class T>
 Index first_bad_row(const ArrayView& view, Index begin, Index end, bool missing) {
   const Index n = view.columns;
-  const Index at_a_time = std::max<Index>(1, 2048 / std::max<Index>(1, n));
+  const Index at_a_time = std::max<Index>(1, kNumbers / std::max<Index>(1, n));
   const bool direct = view.dtype == DType::float32 && view.row_stride == 4 * n &&
                       (view.column_stride == 4 || n == 1) && !view.swapped &&
                       reinterpret_cast<std::uintptr_t>(view.data) % 4 == 0;
-  Buffer<double> copy(direct ? 0 : at_a_time * n);
+  SmallBuffer<double, kNumbers> copy(direct ? 0 : at_a_time * n);
   for (Index r = begin; r < end; r += at_a_time) {
     const Index rows = std::min(at_a_time, end - r);
     const float* values = static_cast<const float*>(view.data) + r * n;
@@ -63,6 +71,7 @@ Index first_bad_row(const ArrayView& view, int threads, bool missing) {
   // Waking threads costs more than reading a few million numbers.
   constexpr Index kWorthThreads = Index{1} << 24;
   threads = view.rows * view.columns < kWorthThreads ? 1 : threads;
+  if (threads == 1) return first_bad_row<T>(view, 0, view.rows, missing);
   std::vector<Index> bad(static_cast<std::size_t>(threads), -1);
   parallel(threads, [&](int thread) {
     const Range mine = share(view.rows, thread, threads);
@@ -74,7 +83,7 @@ Index first_bad_row(const ArrayView& view, int threads, bool missing) {
 }
 
 // `missing`: does NaN stand for a missing value? Unset: nobody is asked.
-void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& view, int threads,
+void refuse_bad_rows(const Name& what, DataType dtype, const ArrayView& view, int threads,
                      std::optional<bool> missing = {}) {
   const bool pass = missing.value_or(false);
   const bool narrow = dtype == DataType::float32;
@@ -85,20 +94,20 @@ void refuse_bad_rows(const std::string& what, DataType dtype, const ArrayView& v
     const double x = read_element(view, row, j);
     if (pass && std::isnan(x)) continue;
     if (std::isfinite(x) && !(narrow && std::abs(x) > std::numeric_limits<float>::max())) continue;
-    fail(what, ": column ", j, " holds ",
+    fail(what.text(), ": column ", j, " holds ",
          std::isnan(x)   ? std::string("NaN")
          : std::isinf(x) ? "infinity"
                          : concat(x, ", too large for float32,"),
          " in row ", view.first_row + row, std::isnan(x) && missing ? kPutImpute : "");
   }
-  fail(what, ": row ", view.first_row + row, " holds a value that is not finite");
+  fail(what.text(), ": row ", view.first_row + row, " holds a value that is not finite");
 }
 
 // Calls check(first row, rows, values) for all rows, some at a time.
 template <class F>
 void for_blocks(const ArrayView& y, F&& check) {
-  const Index at_a_time = std::max<Index>(1, 2048 / std::max<Index>(1, y.columns));
-  Buffer<double> block(at_a_time * y.columns);
+  const Index at_a_time = std::max<Index>(1, kNumbers / std::max<Index>(1, y.columns));
+  SmallBuffer<double, kNumbers> block(at_a_time * y.columns);
   const Selection all{nullptr, 0, y.rows};
   for (Index first = 0; first < y.rows; first += at_a_time) {
     const Index end = std::min(y.rows, first + at_a_time);
@@ -123,7 +132,7 @@ bool is_label(double y, Index classes) {
 struct Checked {
   const Head& head;
   const ArrayView& y;
-  std::string name;
+  Name name;
 };
 
 void check_labels(const Checked& c) {
@@ -132,7 +141,7 @@ void check_labels(const Checked& c) {
     bool good = true;  // of all at first: a register at a time
     for (Index r = 0; r < rows; ++r) good &= is_label(y[r], classes);
     for (Index r = 0; r < rows && !good; ++r)
-      require(is_label(y[r], classes), c.name, ": label ", y[r], " in row ",
+      require(is_label(y[r], classes), c.name.text(), ": label ", y[r], " in row ",
               c.y.first_row + first + r, " is not a whole number in 0 ... ", classes - 1,
               " (the model has ", classes, " outputs)");
   });
@@ -144,12 +153,15 @@ void check_numbers(const Checked& c) {
     if (metric_traits(metric.choice.index).needs_probabilities)
       for_each_row(c.y, [&](Index r, const double* row) {
         for (Index j = 0; j < c.y.columns; ++j)
-          require(row[j] >= 0 && row[j] <= 1, c.name, ": ", metric.key,
-                  " expects targets between 0 and 1, got ", row[j], " in row ", c.y.first_row + r);
+          if (!(row[j] >= 0 && row[j] <= 1))
+            fail(c.name.text(), ": ", metric.key, " expects targets between 0 and 1, got ", row[j],
+                 " in row ", c.y.first_row + r);
       });
   if (h.custom || (h.traits.low == -kInfinity && h.traits.high == kInfinity)) return;
   for_each_row(c.y, [&](Index r, const double* row) {
-    check_targets(c.name.c_str(), h.loss, h.traits, c.y.first_row + r, c.y.columns, row);
+    const auto admitted = [&](double y) { return h.traits.admits(y); };
+    if (!std::all_of(row, row + c.y.columns, admitted))
+      check_targets(c.name.text().c_str(), h.loss, h.traits, c.y.first_row + r, c.y.columns, row);
   });
 }
 
@@ -158,18 +170,20 @@ void check_distributions(const Checked& c) {
     double sum = 0;
     bool valid = true;
     for (Index j = 0; j < c.y.columns; ++j) sum += row[j], valid = valid && row[j] >= 0;
-    require(valid && std::abs(sum - 1) < 1e-3, c.name, ": row ", c.y.first_row + r,
-            " is not a distribution over the classes (it sums to ", sum,
-            "); give class numbers (n,) or rows that sum to 1");
+    if (!valid || !(std::abs(sum - 1) < 1e-3))
+      fail(c.name.text(), ": row ", c.y.first_row + r,
+           " is not a distribution over the classes (it sums to ", sum,
+           "); give class numbers (n,) or rows that sum to 1");
   });
 }
 
 // Returns whether the target is one column of class numbers.
 bool check_shape(const Checked& c, Index n) {
-  require(c.y.rows == n, "X has ", n, " rows, ", c.name, " has ", c.y.rows);
+  if (c.y.rows != n) fail("X has ", n, " rows, ", c.name.text(), " has ", c.y.rows);
   const bool labels = c.head.takes_labels() && c.y.columns == 1;
-  require(labels || c.y.columns == c.head.targets, c.name, ": expected shape ",
-          shape_text({n, c.head.targets}), ", got ", shape_text({c.y.rows, c.y.columns}));
+  if (!labels && c.y.columns != c.head.targets)
+    fail(c.name.text(), ": expected shape ", shape_text({n, c.head.targets}), ", got ",
+         shape_text({c.y.rows, c.y.columns}));
   return labels;
 }
 
@@ -185,8 +199,9 @@ void check_values(const Checked& c, bool labels, DataType dtype, int threads) {
 
 void check_weights(const Data& data, Index n) {
   if (data.weights.empty()) return;
-  require(data.weights.rows == n && data.weights.columns == 1, "sample_weight: expected shape ",
-          shape_text({n}), ", got ", shape_text({data.weights.rows, data.weights.columns}));
+  if (data.weights.rows != n || data.weights.columns != 1)
+    fail("sample_weight: expected shape ", shape_text({n}), ", got ",
+         shape_text({data.weights.rows, data.weights.columns}));
   double sum = 0;
   for (Index r = 0; r < n; ++r) {
     const double w = read_element(data.weights, r, 0);
@@ -210,24 +225,22 @@ void check_data(const Model& model, const Objective& o, Data& data, bool check_i
     require(row >= 0 && row < n, "row ", row, " is not in 0 ... ", n - 1);
   require(data.targets.size() == o.heads.size(), "expected ", o.heads.size(),
           " targets, one an output, got ", data.targets.size());
-  std::vector<Checked> targets;
   data.labels.assign(o.heads.size(), false);
-  for (std::size_t h = 0; h < o.heads.size(); ++h) {
-    if (!o.heads[h].measured() && data.targets[h].empty()) continue;
-    const Head& head = o.heads[h];
-    targets.push_back({head, data.targets[h], o.several() ? concat("y['", head.name, "']") : "y"});
-    data.labels[h] = check_shape(targets.back(), n);
-  }
+  const auto for_targets = [&](auto&& check) {
+    for (std::size_t h = 0; h < o.heads.size(); ++h)
+      if (o.heads[h].measured() || !data.targets[h].empty())
+        check(h, Checked{o.heads[h], data.targets[h], {&o.heads[h], o.several()}});
+  };
+  for_targets([&](std::size_t h, const Checked& c) { data.labels[h] = check_shape(c, n); });
   check_weights(data, n);
-  for (const Checked& c : targets) {
-    const auto h = static_cast<std::size_t>(&c.head - o.heads.data());
+  for_targets([&](std::size_t h, const Checked& c) {
     check_values(c, data.labels[h], model.dtype(), threads);
-  }
+  });
   if (!check_inputs) return;
   for (std::size_t p = 0; p < data.inputs.size(); ++p) {
     const Port& port = model.graph().ports[p];
     if (data.inputs[p].streamed || port.codes) continue;
-    refuse_bad_rows("X", model.dtype(), data.inputs[p], threads,
+    refuse_bad_rows(Name{}, model.dtype(), data.inputs[p], threads,
                     takes_missing(model.graph(), port));
   }
 }

@@ -15,24 +15,31 @@ void Sums::add(const Sums& other) {
 }
 
 std::vector<double> Sums::means(const Objective& objective) const {
-  if (values.empty()) return {};
+  std::vector<double> out;
+  means(objective, out);
+  return out;
+}
+
+void Sums::means(const Objective& objective, std::vector<double>& out) const {
+  out.clear();
+  if (values.empty()) return;
   const auto mean = [&](double sum) { return weight > 0 ? sum / weight : std::nan(""); };
-  std::vector<double> losses, metrics;
-  double total = -0.0;  // adds nothing to anything, not even to -0
+  out.push_back(-0.0);  // adds nothing to anything, not even to -0
   auto sum = values.begin();
   for (const Head& head : objective.heads) {
-    const double loss = mean(*sum++);
     if (head.trained) {
-      total += head.weight * loss;
-      losses.push_back(loss);
+      const double loss = mean(*sum);
+      out[0] += head.weight * loss;
+      if (objective.several()) out.push_back(loss);
     }
-    for (const Measure& m : head.metrics)
-      metrics.push_back(metric_traits(m.choice.index).finish(mean(*sum++)));
+    sum += static_cast<std::ptrdiff_t>(head.values());
   }
-  std::vector<double> out = {total};
-  if (objective.several()) out.insert(out.end(), losses.begin(), losses.end());
-  out.insert(out.end(), metrics.begin(), metrics.end());
-  return out;
+  sum = values.begin();
+  for (const Head& head : objective.heads) {
+    ++sum;
+    for (const Measure& m : head.metrics)
+      out.push_back(metric_traits(m.choice.index).finish(mean(*sum++)));
+  }
 }
 
 double sum_of_rows(Index n, const double* values, const double* weights, double sum) {

@@ -98,6 +98,7 @@ struct Sums {
   void add(const Sums& other);
   // The averages by Objective::names(), with each metric's last step (rmse: the root).
   std::vector<double> means(const Objective& objective) const;
+  void means(const Objective& objective, std::vector<double>& out) const;
 };
 
 // `sum` and that of [0, n) of `values`, times `weights` if those are not null, in chunks of

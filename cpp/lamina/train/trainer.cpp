@@ -92,7 +92,8 @@ void TrainerOf<T>::go_on_beneath_average() {
     for (const Tensor& t : net_.graph().parameters.tensors)
       if (t.trainable)  // what has been frozen stays as it is seen
         std::copy_n(raw_.data() + t.offset, t.size, net_.weights() + t.offset);
-  raw_ = {};
+  spare_ = {};
+  std::swap(raw_, spare_);
 }
 
 static Batch all_rows(const Data& data) {
@@ -133,6 +134,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   } unless_begun{&net_};
   optimizer->in_fit = false;
   go_on_beneath_average();
+  spare_ = {};
   make_ready(options, batch, start.empty() ? net_.weights() : start.data());
   data_ = std::move(data);
   options_ = options;
@@ -318,7 +320,8 @@ void TrainerOf<T>::use_average() {
   const Slots<T>& s = optimizer->slots<T>();
   if (s.average.empty()) return;
   const Index n = net_.graph().parameters.size;
-  raw_.allocate(n);
+  std::swap(raw_, spare_);
+  raw_.reserve(n);
   std::copy_n(net_.weights(), n, raw_.data());
   std::copy_n(s.average.data(), n, net_.weights());
 }
@@ -395,6 +398,7 @@ std::size_t TrainerOf<T>::bytes() const {
   std::size_t sum = best_.bytes() + raw_.bytes() + s.average.bytes() + s.accumulated.bytes() +
                     (runner_ ? runner_->bytes() : 0);
   for (const auto& slot : s.slot) sum += slot.bytes();
+  sum += spare_.bytes() + online_.bytes();
   return sum + evaluator_.bytes() + (snapshot_ ? snapshot_->bytes() : 0);
 }
 

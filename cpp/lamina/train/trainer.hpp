@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lamina/train/evaluator.hpp"
-#include "lamina/train/step.hpp"
+#include "lamina/train/online.hpp"
 
 namespace lamina {
 
@@ -82,6 +82,9 @@ class Trainer {
                                        bool looking = false, Sums* running = nullptr) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
   virtual double compute_gradients(Data data, int num_threads) = 0;
+  // One step on these rows (train/online.cpp), between fits. Returns the means over them by
+  // Objective::names(), good until the next call. From the second update on nothing is allocated.
+  virtual const std::vector<double>& train_on_batch(Data& data, const OnlineOptions& options) = 0;
 
   virtual void keep_best(double value, std::uint64_t epoch) = 0;
   virtual bool restore_best() = 0;  // false if none was kept
@@ -114,6 +117,7 @@ class TrainerOf final : public Trainer {
                                const std::vector<void*>& predictions, bool looking,
                                Sums* running) override;
   double compute_gradients(Data data, int num_threads) override;
+  const std::vector<double>& train_on_batch(Data& data, const OnlineOptions& options) override;
   void keep_best(double value, std::uint64_t epoch) override;
   bool restore_best() override;
   void reset() override;
@@ -139,6 +143,8 @@ class TrainerOf final : public Trainer {
   // The weights that predictions use: the moving average if there is one.
   const T* evaluation_weights() const;
   void use_average();
+  void require_ready_for_batches() const;
+  StepResult step_online(const Data& data, const OnlineOptions& options);
 
   ModelOf<T>& net_;
   Data data_;
@@ -155,6 +161,8 @@ class TrainerOf final : public Trainer {
   std::uint64_t order_epoch_ = ~0ull;
   std::shared_ptr<Buffer<T>> snapshot_;
   Buffer<T> best_, raw_;  // raw_: the weights beneath the average, between fits
+  Buffer<T> spare_;       // raw_'s memory while that is empty
+  OnlineRunner<T> online_;
 };
 
 // Threads for training steps of `rows` rows.
