@@ -6,10 +6,10 @@ Schedules are drawn from seeds: a handful by default, many with ``pytest -m nigh
 import functools
 import hashlib
 import pickle
-import tempfile
 
 import numpy as np
 import pytest
+from layouts import LAYOUTS, strided
 from varied_models import CASES, Outcome, Table, outcome, pick, table, trained
 
 import lamina as lm
@@ -84,54 +84,6 @@ def test_schedules_may_change_between_fits(name, monkeypatch):
 # ---- layouts of the input ------------------------------------------------------------------------
 
 
-def strided(a):
-    wide = np.full((2 * len(a), 3 * a.shape[1] + 1), 99, a.dtype)
-    wide[::2, 1::3] = a
-    return wide[::2, 1::3]
-
-
-def padded_rows(a):
-    wide = np.full((len(a), a.shape[1] + 5), 99, a.dtype)
-    wide[:, :-5] = a
-    return wide[:, :-5]
-
-
-def unaligned(a):
-    raw = np.frombuffer(b"\0" + a.tobytes(), dtype=np.uint8)[1:]
-    return raw.view(a.dtype).reshape(a.shape)
-
-
-def read_only(a):
-    a = a.copy()
-    a.flags.writeable = False
-    return a
-
-
-def swapped(a):
-    return a.astype(a.dtype.newbyteorder())
-
-
-def mapped(a, order="C"):
-    with tempfile.TemporaryFile() as file:
-        out = np.memmap(file, a.dtype, "w+", shape=a.shape, order=order)
-    out[:] = a
-    return out
-
-
-LAYOUTS = {
-    "C": np.ascontiguousarray,
-    "F": np.asfortranarray,
-    "strided": strided,
-    "padded rows": padded_rows,
-    "reversed": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
-    "unaligned": unaligned,
-    "read-only": read_only,
-    "byte-swapped": swapped,
-    "byte-swapped, strided": lambda a: strided(swapped(a)),
-    "memmap": mapped,
-    "memmap, F, byte-swapped": lambda a: mapped(swapped(a), order="F"),
-    "list": lambda a: a.tolist(),
-}
 FLOATS = ("float64", "float16", ">f8", ">f2")
 WHOLES = ("int8", "int16", ">i2", "int32", ">i4", "int64", ">i8", "float16")
 

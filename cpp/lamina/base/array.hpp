@@ -3,10 +3,10 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
-#include <limits>
+#include <type_traits>
 
 #include "lamina/base/error.hpp"
 #include "lamina/base/prefetch.hpp"
@@ -41,91 +41,6 @@ struct ArrayView {
   bool empty() const { return data == nullptr; }
 };
 
-namespace detail {
-
-inline float half_to_float(std::uint16_t h) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000u) << 16;
-  const std::uint32_t exponent = (h >> 10) & 31u;
-  std::uint32_t mantissa = h & 1023u;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | (mantissa << 13));
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * 0x1.0p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
-}
-
-template <class S>
-S read(const std::byte* p, bool swapped) {
-  std::byte raw[sizeof(S)];
-  if (swapped) {
-    for (std::size_t i = 0; i < sizeof(S); ++i) raw[i] = p[sizeof(S) - 1 - i];
-  } else {
-    std::memcpy(raw, p, sizeof(S));
-  }
-  S value;
-  std::memcpy(&value, raw, sizeof(S));
-  return value;
-}
-
-template <class S, class T>
-void copy_row(const std::byte* p, Index n, Index stride, bool swapped, T* out) {
-  if constexpr (std::is_same_v<S, T> && std::is_floating_point_v<T>) {
-    if (stride == sizeof(T) && !swapped) {
-      // In registers here: a call for each short row would cost as much as the copy.
-      constexpr Index w = Vec<T>::size;
-      Index j = 0;
-      if (reinterpret_cast<std::uintptr_t>(p) % alignof(T) == 0)
-        for (; j + w <= n; j += w) Vec<T>::load(reinterpret_cast<const T*>(p) + j).store(out + j);
-      std::memcpy(out + j, p + j * stride, static_cast<std::size_t>(n - j) * sizeof(T));
-      return;
-    }
-  }
-  if (n == 1) {  // a target
-    *out = static_cast<T>(read<S>(p, swapped));
-    return;
-  }
-  if (stride == sizeof(S) && !swapped && reinterpret_cast<std::uintptr_t>(p) % alignof(S) == 0) {
-    const S* in = reinterpret_cast<const S*>(p);
-    for (Index j = 0; j < n; ++j) out[j] = static_cast<T>(in[j]);
-    return;
-  }
-  for (Index j = 0; j < n; ++j) out[j] = static_cast<T>(read<S>(p + j * stride, swapped));
-}
-
-struct Half {};
-
-// Calls f(S()) with the scalar type of a dtype; float16 comes as Half.
-template <class F>
-void with_scalar(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::float32:
-      return f(float());
-    case DType::float64:
-      return f(double());
-    case DType::int8:
-      return f(std::int8_t());
-    case DType::int16:
-      return f(std::int16_t());
-    case DType::int32:
-      return f(std::int32_t());
-    case DType::int64:
-      return f(std::int64_t());
-    case DType::boolean:
-    case DType::uint8:
-      return f(std::uint8_t());
-    case DType::uint16:
-      return f(std::uint16_t());
-    case DType::uint32:
-      return f(std::uint32_t());
-    case DType::uint64:
-      return f(std::uint64_t());
-    case DType::float16:
-      return f(Half());
-  }
-}
-}  // namespace detail
-
 // The rows of a selection: row r is row index[r] of an array, or first + r without an index.
 struct Selection {
   const std::int64_t* index = nullptr;
@@ -140,33 +55,47 @@ struct Selection {
   }
 };
 
+// Does the array lie column by column (Fortran order), so that a row is all over the memory?
+inline bool by_columns(const ArrayView& view) {
+  return view.columns > 1 && std::abs(view.row_stride) < std::abs(view.column_stride);
+}
+
+// How many rows ahead to ask for one of `bytes`, where a selection may jump about in more memory
+// than any cache holds.
+inline Index rows_ahead(const Selection& selection, Index bytes, bool asked_for) {
+  constexpr Index kAheadBytes = 2048;
+  return selection.index && bytes > 0 && !asked_for ? 1 + kAheadBytes / (bytes + 64) : 0;
+}
+
+// As gather_rows(), for every view: float, double and int32.
+template <class T>
+void gather_any(const ArrayView& view, const Selection& selection, Index begin, Index end, T* out,
+                bool asked_for);
+
 // Copies rows [begin, end) of a selection into out, one after another, converting. Unless they have
-// been asked for, rows a few places ahead are: the selection may jump about in more memory than any
-// cache holds.
+// been asked for, rows a few places ahead are.
 template <class T>
 void gather_rows(const ArrayView& view, const Selection& selection, Index begin, Index end, T* out,
                  bool asked_for = false) {
-  constexpr Index kAheadBytes = 2048;
+  constexpr bool floats = std::is_floating_point_v<T>;
+  constexpr DType same = sizeof(T) == 4 ? DType::float32 : DType::float64;
+  if (!floats || view.dtype != same || view.column_stride != sizeof(T) || view.swapped)
+    return gather_any(view, selection, begin, end, out, asked_for);
+  const Index n = view.columns, bytes = n * static_cast<Index>(sizeof(T));
+  const Index ahead = rows_ahead(selection, bytes, asked_for);
   const auto* data = static_cast<const std::byte*>(view.data);
-  const Index n = view.columns, stride = view.column_stride;
-  const bool swapped = view.swapped;
-  detail::with_scalar(view.dtype, [&]<class S>(S) {
-    const Index bytes = stride * (n - 1) + static_cast<Index>(sizeof(S));
-    const bool ask = selection.index && bytes > 0 && !asked_for;
-    const Index ahead = ask ? 1 + kAheadBytes / (bytes + 64) : 0;
-    for (Index r = begin; r < end; ++r, out += n) {
-      if (ahead > 0 && r + ahead < end)
-        prefetch_bytes(data + selection.source(r + ahead) * view.row_stride, bytes);
-      const std::byte* p = data + selection.source(r) * view.row_stride;
-      if constexpr (std::is_same_v<S, detail::Half>) {
-        for (Index j = 0; j < n; ++j)
-          out[j] = static_cast<T>(
-              detail::half_to_float(detail::read<std::uint16_t>(p + j * stride, swapped)));
-      } else {
-        detail::copy_row<S>(p, n, stride, swapped, out);
-      }
-    }
-  });
+  for (Index r = begin; r < end; ++r, out += n) {
+    if (ahead > 0 && r + ahead < end)
+      prefetch_bytes(data + selection.source(r + ahead) * view.row_stride, bytes);
+    const std::byte* p = data + selection.source(r) * view.row_stride;
+    // In registers here: a call for each short row would cost as much as the copy.
+    constexpr Index w = Vec<T>::size;
+    Index j = 0;
+    if (reinterpret_cast<std::uintptr_t>(p) % alignof(T) == 0)
+      for (; j + w <= n; j += w) Vec<T>::load(reinterpret_cast<const T*>(p) + j).store(out + j);
+    std::memcpy(out + j, p + j * static_cast<Index>(sizeof(T)),
+                static_cast<std::size_t>(n - j) * sizeof(T));
+  }
 }
 
 // The rows that the next step will gather, asked for a few lines at a time while this one computes:
@@ -182,7 +111,7 @@ class RowsAhead {
         bytes_(std::max<Index>(1, view.column_stride * view.columns)),
         first_(begin),
         row_(begin),
-        end_(std::min(end, selection.rows + selection.following)) {}
+        end_(by_columns(view) ? begin : std::min(end, selection.rows + selection.following)) {}
 
   Index bytes() const { return (end_ - row_) * bytes_; }
 

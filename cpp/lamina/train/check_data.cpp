@@ -39,28 +39,46 @@ bool all_finite(Index n, const S* x, bool missing) {
   return sum == 0;
 }
 
-// The first row of [begin, end) with a NaN, an infinity or a number that T cannot hold, or -1.
-template <class T>
-Index first_bad_row(const ArrayView& view, Index begin, Index end, bool missing) {
-  const Index n = view.columns;
-  const Index at_a_time = std::max<Index>(1, kNumbers / std::max<Index>(1, n));
-  const bool direct = view.dtype == DType::float32 && view.row_stride == 4 * n &&
-                      (view.column_stride == 4 || n == 1) && !view.swapped &&
-                      reinterpret_cast<std::uintptr_t>(view.data) % 4 == 0;
-  SmallBuffer<double, kNumbers> copy(direct ? 0 : at_a_time * n);
+// The first of rows [begin, end) of `columns` with a NaN, an infinity or a number that T cannot
+// hold, or -1; values(row, rows): so many from that on, one after another.
+template <class T, class Values>
+Index first_bad_row(Index columns, Index begin, Index end, bool missing, Values&& values) {
+  const Index at_a_time = std::max<Index>(1, kNumbers / std::max<Index>(1, columns));
   for (Index r = begin; r < end; r += at_a_time) {
     const Index rows = std::min(at_a_time, end - r);
-    const float* values = static_cast<const float*>(view.data) + r * n;
-    if (!direct) gather_rows(view, Selection{nullptr, 0, view.rows}, r, r + rows, copy.data());
-    const auto good = [&](Index first, Index count) {
-      return direct ? all_finite<T>(count * n, values + first * n, missing)
-                    : all_finite<T>(count * n, copy.data() + first * n, missing);
-    };
-    if (good(0, rows)) continue;
+    const auto* x = values(r, rows);
+    if (all_finite<T>(rows * columns, x, missing)) continue;
     for (Index i = 0; i < rows; ++i)
-      if (!good(i, 1)) return r + i;
+      if (!all_finite<T>(columns, x + i * columns, missing)) return r + i;
   }
   return -1;
+}
+
+template <class T>
+Index first_bad_row(const ArrayView& view, Index begin, Index end, bool missing) {
+  if (by_columns(view)) {  // the other way about, to know whether there is any
+    ArrayView turned = view;
+    turned.data = static_cast<const std::byte*>(view.data) + begin * view.row_stride;
+    turned.rows = view.columns, turned.columns = end - begin;
+    std::swap(turned.row_stride, turned.column_stride);
+    if (!by_columns(turned) && first_bad_row<T>(turned, 0, turned.rows, missing) < 0) return -1;
+  }
+  const Index n = view.columns, size = view.dtype == DType::float32 ? 4 : 8;
+  const bool direct = (view.dtype == DType::float32 || view.dtype == DType::float64) &&
+                      view.row_stride == size * n && (view.column_stride == size || n == 1) &&
+                      !view.swapped && reinterpret_cast<std::uintptr_t>(view.data) % size == 0;
+  const auto search = [&](auto&& values) {
+    return first_bad_row<T>(n, begin, end, missing, values);
+  };
+  if (direct && size == 4)
+    return search([&](Index r, Index) { return static_cast<const float*>(view.data) + r * n; });
+  if (direct)
+    return search([&](Index r, Index) { return static_cast<const double*>(view.data) + r * n; });
+  SmallBuffer<double, kNumbers> copy(std::max(n, std::min(kNumbers, n * (end - begin))));
+  return search([&](Index r, Index rows) {
+    gather_rows(view, Selection{nullptr, 0, view.rows}, r, r + rows, copy.data());
+    return static_cast<const double*>(copy.data());
+  });
 }
 
 // The same over all rows, on several threads.
