@@ -21,11 +21,11 @@ class WorkerError(Exception):
 class Member:
     """One contestant at one thread count, in its own process."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, worker: str = "worker.py") -> None:
         self.name, self.threads = name, threads
         self.version = ""
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("worker.py")), name, str(threads)],
+            [sys.executable, str(Path(__file__).with_name(worker)), name, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -70,13 +70,15 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def crew(names: Iterable[str], threads: list[int]) -> Iterator[tuple[list[Member], dict[str, str]]]:
+def crew(
+    names: Iterable[str], threads: list[int], worker: str = "worker.py"
+) -> Iterator[tuple[list[Member], dict[str, str]]]:
     """Start every contestant at every thread count; yields those present and why others are not."""
     members: list[Member] = []
     missing: dict[str, str] = {}
     try:
         for name in names:
-            members += [Member(name, count) for count in threads]
+            members += [Member(name, count, worker) for count in threads]
         present = []
         for member in members:
             try:

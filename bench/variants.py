@@ -93,6 +93,16 @@ def precisions(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Model
     }
 
 
+def inputs(case: Case, data: Data, threads: int) -> dict[str, tuple[lm.Model, Epoch]]:
+    """The case on the same whole numbers in other arrays: what reading them costs."""
+    whole = np.clip(np.round(2 * data.x) + 4, 0, 8)
+    arrays = {"float32": whole.astype(np.float32)}
+    arrays |= {name: whole.astype(name) for name in ("uint8", "float16", "int64", "float64")}
+    arrays["float32, big-endian"] = whole.astype(">f4")
+    arrays["float32, Fortran order"] = np.asfortranarray(whole, np.float32)
+    return {name: _epoch(_dense(case), x, case, data.y, threads) for name, x in arrays.items()}
+
+
 def _squared(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     difference = y_pred - y_true
     return (difference**2).mean(axis=1), 2 * difference
@@ -187,6 +197,8 @@ def main(argv: list[str] | None = None) -> int:
             data = make_data(case)
             _print(case.title + suffix, precisions(case, data, threads), args.rounds)
             _print(f"breadth: {case.title}{suffix}", breadth(case, data, threads), args.rounds)
+            if key == "C":
+                _print(f"inputs: {case.title}{suffix}", inputs(case, data, threads), args.rounds)
         case = CASES["B"].scaled(args.rows_scale)
         around = compositions(case, make_data(case), threads)
         _print(f"around {case.title}{suffix}", around, args.rounds)

@@ -94,7 +94,7 @@ class Worker:
         return answer
 
 
-def _take_stdout() -> IO[str]:
+def take_stdout() -> IO[str]:
     """The pipe to the parent; whatever a library prints goes to stderr instead."""
     pipe = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -104,7 +104,7 @@ def _take_stdout() -> IO[str]:
 def main() -> None:
     """Say who is there, then answer until the pipe is closed."""
     name, threads = sys.argv[1], int(sys.argv[2])
-    pipe = _take_stdout()
+    pipe = take_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, then ends us
     warnings.simplefilter("ignore")
 

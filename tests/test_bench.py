@@ -128,6 +128,20 @@ def test_arithmetic_of_an_epoch(bench: Any, key: str, seconds_at_116_gflops: flo
     assert case.flops_per_epoch / 116e9 == pytest.approx(seconds_at_116_gflops, rel=0.02)
 
 
+def test_online_writes_what_it_measured(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    few = ["--rounds", "2", "--predictions", "400", "--calls", "200"]
+    done = run("online.py", "--peers", "none", *few, "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    record = json.loads(file.read_text())
+    assert [one["call"] for one in record["latencies"]] == ["act", "act_frozen", "learn"]
+    assert all(0 < one["p50_us"] <= one["p99.9_us"] for one in record["latencies"])
+    (loop,) = record["loop"]
+    assert loop["contestant"] == "lamina"
+    assert len(loop["seconds"]) == 2
+    assert 0 < loop["loss"] < 1
+
+
 def test_variants_are_compared_with_plain_layers() -> None:
     few = ["--rows-scale", "0.005", "--rounds", "1", "--threads", "1"]
     done = run("variants.py", "--cases", "A", *few)
@@ -136,6 +150,11 @@ def test_variants_are_compared_with_plain_layers() -> None:
     assert [line.split()[0] for line in lines[:3]] == ["float32", "float64", "bare"]
     assert [line.split()[0] for line in lines[8:10]] == ["all", "plain"]
     assert len(lines) == 18
+    done = run("variants.py", "--cases", "C", *few)
+    inputs = done.stdout.split("inputs: C", 1)[1].splitlines()
+    assert [line.split()[0] for line in inputs if line.endswith("%")][:7] == [
+        *("float32", "uint8", "float16", "int64", "float64", "float32,", "float32,")
+    ]
 
 
 def test_ratios_are_taken_round_by_round_at_the_best_thread_counts(bench: Any) -> None:

@@ -29,6 +29,7 @@ def test_the_first_questions_are_there():
         "q07_optimizers",
         "q08_learning_rate",
         "q09_embeddings",
+        "q10_control",
     }
 
 

@@ -34,7 +34,7 @@ def run_snippets():
 def test_the_snippets_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _, said = run_snippets()
-    assert said == ["(2000, 1) (1,)", "True", "True", "True", "True"]
+    assert said == ["(2000, 1) (1,)", "True", "True", "True", "True", "(1,) True"]
 
 
 def whole_program(snippet):
