@@ -51,7 +51,7 @@ void check(const Port& port, const ArrayView& view, F&& rows_from) {
     limits[i] = static_cast<S>(port.cardinalities[static_cast<std::size_t>(i % n)]);
   for (Index r = 0; r < view.rows; r += at_a_time) {
     const Index rows = std::min(at_a_time, view.rows - r);
-    const Index bad = first_bad(rows * n, rows_from(r, rows), limits);
+    const Index bad = first_bad(rows * n, rows_from(r, rows), limits.data());
     if (bad >= 0) refuse(port, view, r + bad / n, bad % n);
   }
 }
