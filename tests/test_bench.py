@@ -207,3 +207,15 @@ def test_a_missing_library_is_said_once_and_skipped(
         assert members == []
         assert missing == {"jax": "no jax here"}
     assert capsys.readouterr().err == "jax: skipped (no jax here)\n"
+
+
+def test_sparse_names_all_of_ours_and_the_part_of_adam() -> None:
+    pytest.importorskip("scipy")
+    few = ["--rows", "600", "--columns", "500", "--rounds", "1", "--threads", "1"]
+    done = run("sparse.py", "--peers", "none", *few)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    losses = {line.split()[0]: line.split()[-1] for line in lines if line.startswith("lamina")}
+    assert list(losses) == ["lamina", "lamina-dense-input", "lamina-sgd"]
+    assert losses["lamina"] == losses["lamina-dense-input"]
+    assert "Adam's part" in lines[-1]

@@ -100,14 +100,52 @@ bool plain_array(const py::handle& object, ArrayView& v) {
   return true;
 }
 
-std::vector<ArrayView> views(const std::vector<py::array>& arrays) {
+// What are places in a CSR matrix: the first, and whether they are of int64.
+static const void* places(const char* what, const py::handle& given, bool& wide, Index& count) {
+  const auto array = py::cast<py::array>(given);
+  const ArrayView v = view(what, array);
+  require(array.ndim() == 1 && (v.dtype == DType::int32 || v.dtype == DType::int64) && !v.swapped &&
+              (v.rows < 2 || v.row_stride == array.itemsize()),
+          what, ": expected a contiguous array of int32 or int64");
+  wide = v.dtype == DType::int64;
+  count = v.rows;
+  return v.data;
+}
+
+static ArrayView sparse_view(const py::tuple& csr) {
+  require(csr.size() == 4, "X: a CSR matrix is (indptr, indices, data, columns)");
+  const auto values = py::cast<py::array>(csr[2]);
+  ArrayView v = view("data", values);
+  const Index count = v.rows;
+  require(values.ndim() == 1 && (count < 2 || v.row_stride == values.itemsize()),
+          "data: expected a contiguous array of one dimension");
+  Index starts = 0, columns = 0;
+  v.row_starts = places("indptr", csr[0], v.wide_starts, starts);
+  v.places = places("indices", csr[1], v.wide_places, columns);
+  require(starts >= 1, "indptr: expected an array of rows + 1 places");
+  v.rows = starts - 1;
+  v.columns = py::cast<Index>(csr[3]);
+  v.column_stride = values.itemsize();
+  v.row_stride = 0;
+  v.streamed = false;
+  v.entries = v.wide_starts ? static_cast<const std::int64_t*>(v.row_starts)[v.rows]
+                            : static_cast<const std::int32_t*>(v.row_starts)[v.rows];
+  require(v.entries >= 0 && v.entries <= std::min(count, columns), "indptr ends with ", v.entries,
+          ", but there are ", count, " values of ", columns, " columns");
+  return v;
+}
+
+std::vector<ArrayView> views(const Inputs& inputs) {
   std::vector<ArrayView> out;
-  for (const auto& array : arrays) out.push_back(view("X", array));
+  for (const py::object& input : inputs) {
+    const bool sparse = py::isinstance<py::tuple>(input);
+    out.push_back(sparse ? sparse_view(py::reinterpret_borrow<py::tuple>(input))
+                         : view("X", py::cast<py::array>(input)));
+  }
   return out;
 }
 
-Data data(const std::vector<py::array>& inputs,
-          const std::vector<std::optional<py::array>>& targets,
+Data data(const Inputs& inputs, const std::vector<std::optional<py::array>>& targets,
           const std::optional<py::array>& weights,
           const std::optional<std::vector<std::int64_t>>& rows) {
   Data out;

@@ -20,9 +20,11 @@ bool plain_rows(const py::handle& object, Index columns, ArrayView& view);
 bool plain_row(const py::handle& object, Index columns, ArrayView& view);
 // The same of an array of 1 or 2 dimensions with any columns, unless it is a memmap.
 bool plain_array(const py::handle& object, ArrayView& view);
-std::vector<ArrayView> views(const std::vector<py::array>& arrays);
-Data data(const std::vector<py::array>& inputs,
-          const std::vector<std::optional<py::array>>& targets,
+
+// By port: an array, or (indptr, indices, data, columns) of a CSR matrix, which keeps its arrays.
+using Inputs = std::vector<py::object>;
+std::vector<ArrayView> views(const Inputs& inputs);
+Data data(const Inputs& inputs, const std::vector<std::optional<py::array>>& targets,
           const std::optional<py::array>& weights,
           const std::optional<std::vector<std::int64_t>>& rows);
 

@@ -10,13 +10,13 @@ namespace {
 using Pointer = std::shared_ptr<Model>;
 
 // What a layer gives.
-py::object predict_layer(const Model& model, const std::vector<py::array>& inputs,
-                         const std::string& layer, std::optional<Index> batch_size,
-                         std::optional<int> num_threads) {
+py::object predict_layer(const Model& model, const Inputs& inputs, const std::string& layer,
+                         std::optional<Index> batch_size, std::optional<int> num_threads) {
   const auto x = views(inputs);
   const Values& values = model.graph().layer(layer).outputs;
   for (const Value& y : values)
-    require(!y.codes, layer, ": it gives category codes, which are X itself");
+    require(!y.codes && !y.sparse, layer, ": it gives ", y.codes ? "category codes" : "sparse rows",
+            ", which are X itself");
   std::vector<py::array> out = arrays_for(model.graph(), values, model.check_inputs(x));
   const auto y = memory(out);
   {
@@ -27,11 +27,11 @@ py::object predict_layer(const Model& model, const std::vector<py::array>& input
   return one_or_list(out);
 }
 
-// Gradients by port: arrays, None for codes; a single port's alone.
+// Gradients by port: arrays, None for codes and sparse rows; a single port's alone.
 py::object input_gradients(const Model& model, Index rows, std::vector<void*>& pointers,
                            py::list& list) {
   for (const Port& port : model.graph().ports) {
-    if (port.codes) {
+    if (!port.dense()) {
       list.append(py::none());
       pointers.push_back(nullptr);
       continue;
@@ -43,7 +43,7 @@ py::object input_gradients(const Model& model, Index rows, std::vector<void*>& p
   return list.size() == 1 ? py::object(list[0]) : py::object(list);
 }
 
-py::object input_gradient(const Model& model, const std::vector<py::array>& inputs, Index output,
+py::object input_gradient(const Model& model, const Inputs& inputs, Index output,
                           const std::optional<std::string>& layer, std::optional<int> num_threads) {
   const auto x = views(inputs);
   const Graph& graph = model.graph();
@@ -52,6 +52,11 @@ py::object input_gradient(const Model& model, const std::vector<py::array>& inpu
           values.size(), " outputs; name one within it that makes the one you mean");
   require(values.size() == 1, "input_gradient: there are ", values.size(), " outputs (",
           join(graph.output_names), "): say which by layer=");
+  const auto& ports = graph.ports;
+  require(std::none_of(ports.begin(), ports.end(), [](const Port& p) { return p.sparse; }) ||
+              std::any_of(ports.begin(), ports.end(), [](const Port& p) { return p.dense(); }),
+          "input_gradient: rows of a sparse input have no gradient; lm.Input(columns) without "
+          "kind='sparse' takes the same matrix and has one");
   std::vector<void*> pointers;
   py::list list;
   const py::object out = input_gradients(model, model.check_inputs(x), pointers, list);
@@ -61,7 +66,7 @@ py::object input_gradient(const Model& model, const std::vector<py::array>& inpu
   return out;
 }
 
-py::object forward(Model& model, const std::vector<py::array>& inputs, bool training) {
+py::object forward(Model& model, const Inputs& inputs, bool training) {
   const auto x = views(inputs);
   std::vector<py::array> out =
       arrays_for(model.graph(), model.graph().outputs, model.check_inputs(x));
@@ -100,14 +105,13 @@ py::object backward(Model& model, const std::vector<py::array>& gradients) {
                                             : backward_of<double>(model, gradients);
 }
 
-void initialize(Model& model, const std::vector<py::array>& inputs,
-                std::optional<int> num_threads) {
+void initialize(Model& model, const Inputs& inputs, std::optional<int> num_threads) {
   const auto x = views(inputs);
   const py::gil_scoped_release release;
   model.initialize_from(x, num_threads.value_or(0));
 }
 
-void adapt(Model& model, const std::vector<py::array>& inputs, std::optional<int> num_threads) {
+void adapt(Model& model, const Inputs& inputs, std::optional<int> num_threads) {
   const auto x = views(inputs);
   const py::gil_scoped_release release;
   model.adapt_to(x, num_threads.value_or(0));
@@ -146,7 +150,7 @@ py::list ports(const Model& model) {
     py::dict row;
     row["name"] = p.name;
     row["shape"] = py::tuple(py::cast(p.shape));
-    row["kind"] = p.codes ? "codes" : "numeric";
+    row["kind"] = p.kind();
     out.append(row);
   }
   return out;

@@ -41,9 +41,8 @@ py::object run_predict(const Predictor& model, const std::vector<ArrayView>& x,
 }
 
 template <class Predictor>
-py::object predict(const Predictor& model, const std::vector<py::array>& inputs,
-                   std::optional<Index> batch_size, std::optional<int> num_threads,
-                   bool exact_threads) {
+py::object predict(const Predictor& model, const Inputs& inputs, std::optional<Index> batch_size,
+                   std::optional<int> num_threads, bool exact_threads) {
   return run_predict(model, views(inputs), batch_size, num_threads, exact_threads);
 }
 
@@ -76,7 +75,7 @@ py::object predict_row(const Predictor& model, const py::handle& x) {
 
 // Matrices of one row each.
 template <class Predictor>
-py::object predict_one(const Predictor& model, const std::vector<py::array>& inputs) {
+py::object predict_one(const Predictor& model, const Inputs& inputs) {
   const std::vector<ArrayView> x = views(inputs);
   const Index rows = check_inputs(model.graph(), x);
   require(rows == 1, "predict_one: expected one row, got ", rows);

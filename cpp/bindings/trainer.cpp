@@ -76,7 +76,7 @@ Data window(Data data, std::optional<Index> first_row) {
   return data;
 }
 
-void begin_fit(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
+void begin_fit(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                const std::optional<py::array>& weights,
                const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
                std::uint64_t epochs, bool shuffle, std::optional<int> num_threads, bool check_input,
@@ -146,7 +146,7 @@ py::dict run_window(Trainer& trainer, const py::object& tick, const py::object& 
   return run(trainer, &Trainer::run_window, tick, on_batch);
 }
 
-void next_window(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
+void next_window(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                  const std::optional<py::array>& weights, Index first_row) {
   Data d = window(data(inputs, targets, weights, std::nullopt), first_row);
   const py::gil_scoped_release release;
@@ -155,7 +155,7 @@ void next_window(Trainer& trainer, const std::vector<py::array>& inputs, const T
 
 // The means by name, and by output all predictions or None; `predictions` says of which they are
 // wanted. `running`: of the windows of a stream before this one, which begins with row `first_row`.
-py::tuple evaluate(Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
+py::tuple evaluate(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                    const std::optional<py::array>& weights,
                    const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
                    std::optional<int> num_threads, const std::vector<bool>& predictions,
@@ -195,7 +195,7 @@ py::list heads(const Trainer& trainer) {
   return out;
 }
 
-void check(const Trainer& trainer, const std::vector<py::array>& inputs, const Targets& targets,
+void check(const Trainer& trainer, const Inputs& inputs, const Targets& targets,
            const std::optional<py::array>& weights,
            const std::optional<std::vector<std::int64_t>>& rows, std::optional<int> num_threads) {
   Data d = data(inputs, targets, weights, rows);
@@ -203,9 +203,8 @@ void check(const Trainer& trainer, const std::vector<py::array>& inputs, const T
   trainer.check(std::move(d), num_threads.value_or(0));
 }
 
-double compute_gradients(Trainer& trainer, const std::vector<py::array>& inputs,
-                         const Targets& targets, const std::optional<py::array>& weights,
-                         std::optional<int> num_threads) {
+double compute_gradients(Trainer& trainer, const Inputs& inputs, const Targets& targets,
+                         const std::optional<py::array>& weights, std::optional<int> num_threads) {
   Data d = data(inputs, targets, weights, std::nullopt);
   const py::gil_scoped_release release;
   return trainer.compute_gradients(std::move(d), num_threads.value_or(0));
@@ -253,9 +252,9 @@ py::object train_rows(Trainer& trainer, const py::handle& x, const py::handle& y
   return step(trainer, d, names, num_threads, cuts);
 }
 
-py::dict train_on_batch(Trainer& trainer, const std::vector<py::array>& inputs,
-                        const Targets& targets, const std::optional<py::array>& weights,
-                        const py::tuple& names, std::optional<int> num_threads, const Cuts& cuts) {
+py::dict train_on_batch(Trainer& trainer, const Inputs& inputs, const Targets& targets,
+                        const std::optional<py::array>& weights, const py::tuple& names,
+                        std::optional<int> num_threads, const Cuts& cuts) {
   Data d = data(inputs, targets, weights, std::nullopt);
   return step(trainer, d, names, num_threads, cuts);
 }

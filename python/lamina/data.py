@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lamina.sparse import as_csr, is_sparse
 from lamina.tensors import from_other_library
 
 __all__ = ["Dataset", "as_array", "as_inputs", "by_output", "class_weights", "split_rows"]
@@ -25,7 +26,7 @@ class Dataset(NamedTuple):
     There is a target for each output of the model: None for one of which nothing is measured.
     """
 
-    inputs: list[AnyArray]
+    inputs: list[Any]
     targets: list[AnyArray | None]
     weights: AnyArray | None = None
     rows: list[int] | None = None
@@ -52,6 +53,8 @@ def as_array(what: str, data: Any) -> AnyArray:
         If it has more than the axes of rows and columns, or none.
     """
     if not isinstance(data, np.ndarray):
+        if is_sparse(data):
+            raise TypeError(f"{what}: a sparse matrix cannot be used here; use its toarray()")
         data = from_other_library(what, data)
     if data.dtype.kind not in "biuf" or data.dtype.itemsize > 8:
         remedy = (
@@ -66,8 +69,8 @@ def as_array(what: str, data: Any) -> AnyArray:
     return result
 
 
-def as_inputs(data: Any, ports: Sequence[Mapping[str, Any]]) -> list[AnyArray]:
-    """Return one 2-D array for each port of a model.
+def as_inputs(data: Any, ports: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return one 2-D array, or sparse matrix as the core takes it, for each port of a model.
 
     Parameters
     ----------
@@ -81,12 +84,13 @@ def as_inputs(data: Any, ports: Sequence[Mapping[str, Any]]) -> list[AnyArray]:
     TypeError, ValueError
         If something does not fit; the message says what was expected.
     """
+    by_name = isinstance(data, Mapping) and not is_sparse(data)  # SciPy's DOK is both
     if len(ports) == 1:
-        if isinstance(data, Mapping) and set(data) == {ports[0]["name"]}:
+        if by_name and set(data) == {ports[0]["name"]}:
             data = data[ports[0]["name"]]
         return [_rows("X", data, ports[0])]
     names = [port["name"] for port in ports]
-    if isinstance(data, Mapping):
+    if by_name:
         if set(data) != set(names):
             raise ValueError(f"X: expected a dict with the inputs {names}, got {sorted(data)}")
         parts = [data[name] for name in names]
@@ -97,7 +101,9 @@ def as_inputs(data: Any, ports: Sequence[Mapping[str, Any]]) -> list[AnyArray]:
     return [_rows(name, part, port) for name, part, port in zip(names, parts, ports, strict=True)]
 
 
-def _rows(what: str, data: Any, port: Mapping[str, Any]) -> AnyArray:
+def _rows(what: str, data: Any, port: Mapping[str, Any]) -> Any:
+    if is_sparse(data):
+        return as_csr(what, data)
     array = as_array(what, data)
     shape = tuple(port["shape"])
     width = int(np.prod(shape))

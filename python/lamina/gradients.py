@@ -57,7 +57,7 @@ def check_gradients(
     model : Model
         Left as it is.
     x : array_like; for several inputs a dict by name or a tuple
-        A small batch.
+        A small batch. What a sparse matrix holds is left alone: the gradient by it is not checked.
     y : array_like; for several outputs a sequence of them
         Its targets.
     loss : Loss; for several outputs one for all, or a sequence of them
@@ -82,10 +82,7 @@ def check_gradients(
     """
     twin = _double(model)
     ports = twin._core.ports()
-    rows = [
-        np.array(one, dtype=np.float64 if port["kind"] == "numeric" else np.int32)
-        for one, port in zip(as_inputs(x, ports), ports, strict=True)
-    ]
+    rows = [_own(one, port["kind"]) for one, port in zip(as_inputs(x, ports), ports, strict=True)]
     batch = rows[0] if len(rows) == 1 else tuple(rows)
     count = len(twin.output_names)
     targets = [np.asarray(one) for one in (_several("y", y, count) if count > 1 else [y])]
@@ -109,10 +106,17 @@ def check_gradients(
         analytic = twin._core.gradient_view(name).copy()
         errors[name] = _error(twin._core.view(name), analytic, value, epsilon, entries)
     for port, array, gradient in zip(ports, rows, dx if len(ports) > 1 else [dx], strict=True):
-        if gradient is not None:
+        if gradient is not None and isinstance(array, np.ndarray):
             name = "input" if len(ports) == 1 else port["name"]
             errors[name] = _error(array, gradient, value, epsilon, entries)
     return GradientCheck(errors)
+
+
+def _own(rows: Any, kind: str) -> Any:
+    """Return a copy whose numbers can be moved; a sparse matrix as it is."""
+    if not isinstance(rows, np.ndarray):
+        return rows
+    return np.array(rows, dtype=np.int32 if kind == "codes" else np.float64)
 
 
 def _several(what: str, given: Any, count: int) -> list[Any]:

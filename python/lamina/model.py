@@ -209,8 +209,9 @@ class Model:
         Parameters
         ----------
         X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
-            Any numeric dtype and memory layout. Or a :class:`~lamina.Stream` of them, of which two
-            windows are in memory at a time, beside the predictions; of chunks (X, y) y is ignored.
+            Any numeric dtype and memory layout, or SciPy's sparse matrix. Or a
+            :class:`~lamina.Stream` of arrays, of which two windows are in memory at a time, beside
+            the predictions; of chunks (X, y) y is ignored.
         layer : str, optional
             The model is cut behind the layer of this name: what it gives is returned, behind its
             activation. Also one inside another. Default: the model's outputs.

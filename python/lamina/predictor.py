@@ -8,7 +8,8 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from lamina._isa import core
-from lamina.data import AnyArray, as_array, as_inputs
+from lamina.data import as_array, as_inputs
+from lamina.sparse import as_csr, is_sparse
 
 __all__ = ["Predictor"]
 
@@ -134,7 +135,7 @@ class Predictor:
         return f"<Predictor of {self.input_names} -> {self.output_names}, {size:.3g} MB>"
 
 
-def as_row(x: Any, ports: Sequence[Mapping[str, Any]]) -> list[AnyArray]:
+def as_row(x: Any, ports: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Return a matrix of one row for each port."""
     names = [str(port["name"]) for port in ports]
     if len(names) == 1:
@@ -150,7 +151,9 @@ def as_row(x: Any, ports: Sequence[Mapping[str, Any]]) -> list[AnyArray]:
     return [_one_row(part, port) for part, port in zip(parts, ports, strict=True)]
 
 
-def _one_row(row: Any, port: Mapping[str, Any]) -> AnyArray:
+def _one_row(row: Any, port: Mapping[str, Any]) -> Any:
+    if is_sparse(row):
+        return as_csr(port["name"], row)
     array = as_array(port["name"], row)
     shape = tuple(port["shape"])
     width = int(np.prod(shape))

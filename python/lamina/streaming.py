@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lamina.data import Dataset, class_weights, dataset
+from lamina.sparse import dense_alone
 from lamina.streams import Stream
 from lamina.windows import Window, WindowReader, draw_windows, multiple_of
 
@@ -79,7 +80,7 @@ class StreamData:
                 + (f" of {len(chunk)}" if isinstance(chunk, (tuple, list)) else "")
             )
         data = dataset(chunk[0], chunk[1], self._ports, self._outputs, *chunk[2:])
-        n = len(data.inputs[0])
+        n = len(dense_alone(data.inputs)[0])
         parts = [*data.inputs, *data.targets, data.weights]
         lengths = [len(part) for part in parts if part is not None]
         if any(length != n for length in lengths):

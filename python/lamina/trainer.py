@@ -196,7 +196,8 @@ class Trainer(OnlineTraining):
         ----------
         X : array_like, shape (n, inputs); for several inputs a dict by name or a tuple
             Read where it lies, never copied: any numeric dtype, layout and byte order, memmaps
-            larger than memory. Or, without y, a :class:`~lamina.Stream`, an iterable of chunks
+            larger than memory, SciPy's sparse matrices (best with ``lm.Input(n, kind="sparse")``).
+            Or, without y, a :class:`~lamina.Stream`, an iterable of chunks
             (X, y) or (X, y, sample_weight), or a function that returns one: data larger than
             memory, which are shuffled within windows only.
         y : array_like, shape (n,) or (n, outputs); for several outputs a dict by name or a tuple

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.data import AnyArray, Dataset
+from lamina.sparse import dense_alone
 from lamina.streams import Order, Stream
 
 __all__ = ["Window", "WindowReader", "draw_windows", "multiple_of", "predict_windows"]
@@ -283,7 +284,8 @@ def predict_windows(
         pair = isinstance(chunk, tuple) or (
             isinstance(chunk, list) and chunk and hasattr(chunk[0], "__array__")
         )
-        return Dataset(inputs(chunk[0] if pair and len(chunk) in (2, 3) else chunk), [])
+        x = inputs(chunk[0] if pair and len(chunk) in (2, 3) else chunk)
+        return Dataset(dense_alone(x), [])
 
     out: list[AnyArray] = []
     parts: list[list[AnyArray]] = []

@@ -225,4 +225,7 @@ double read_element(const ArrayView& view, Index row, Index column) {
   return value;
 }
 
+template void gather_rows<float>(const ArrayView&, const Selection&, Index, Index, float*, bool);
+template void gather_rows<double>(const ArrayView&, const Selection&, Index, Index, double*, bool);
+
 }  // namespace lamina

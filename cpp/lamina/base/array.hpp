@@ -37,8 +37,13 @@ struct ArrayView {
   bool swapped = false;                     // the other byte order
   bool streamed = false;  // too big to check up front (a memmap): check on the way
   Index first_row = 0;    // what messages call its row 0, of a window of a stream
+  // Of a CSR matrix (base/sparse.hpp), whose values `data` then holds, one after another:
+  const void *row_starts = nullptr, *places = nullptr;  // of int32, or of int64 where wide
+  bool wide_starts = false, wide_places = false;
+  Index entries = 0;
 
   bool empty() const { return data == nullptr; }
+  bool sparse() const { return row_starts != nullptr; }
 };
 
 // The rows of a selection: row r is row index[r] of an array, or first + r without an index.

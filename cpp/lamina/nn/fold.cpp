@@ -194,7 +194,7 @@ class Folder {
   void pack() {
     for (auto& op : ops()) {
       auto* product = dynamic_cast<ProductOp<T>*>(op.get());
-      if (!product) continue;
+      if (!product || !product->reads_panels()) continue;
       const Index depth = product->inputs(), n = product->output.width;
       const Index panels = place(panels_size<T>(depth, n));
       Buffer<T> kernel(depth * n);  // read beyond its end, as every Buffer may be

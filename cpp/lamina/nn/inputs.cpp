@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lamina/base/sparse.hpp"
+
 namespace lamina {
 namespace {
 
@@ -86,8 +88,13 @@ Index check_inputs(const Graph& graph, std::span<const ArrayView> inputs) {
 }
 
 void check_codes(const Graph& graph, std::span<const ArrayView> inputs) {
-  for (std::size_t p = 0; p < graph.ports.size(); ++p)
-    if (graph.ports[p].codes) check_codes(graph.ports[p], inputs[p]);
+  for (std::size_t p = 0; p < graph.ports.size(); ++p) {
+    const Port& port = graph.ports[p];
+    require(!inputs[p].sparse() || !port.codes, port.name,
+            ": expected category codes in a dense array, got a sparse matrix");
+    if (inputs[p].sparse()) check_sparse(port.name, inputs[p]);
+    if (port.codes) check_codes(port, inputs[p]);
+  }
 }
 
 }  // namespace lamina

@@ -29,6 +29,9 @@ class Layer {
     require(x.id >= 0, "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
     require(!x.codes, class_name,
             ": its input is category codes; put an Embedding or a OneHot between");
+    require(!x.sparse, class_name,
+            ": its input is sparse, which only Dense reads; put a Dense between, or use lm.Input(",
+            x.width, ")");
     return x.width;
   }
   // The numbers of codes of an input of codes, by column; refuses any other.

@@ -70,6 +70,9 @@ std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& 
   for (std::size_t i = 0; i < m.graph_.outputs.size(); ++i)
     require(!m.graph_.outputs[i].codes, "Model: the output '", m.graph_.output_names[i],
             "' is category codes; put an Embedding behind");
+  for (std::size_t i = 0; i < m.graph_.outputs.size(); ++i)
+    require(!m.graph_.outputs[i].sparse, "Model: the output '", m.graph_.output_names[i],
+            "' is a sparse input; put a Dense behind");
   keep_outputs_apart(m.graph_, builder);
   require(!m.graph_.parameters.tensors.empty(), "Model: no layer has parameters; add a lm.Dense");
   m.freeze(fields.at("layers"), write_layers(m.network_.layers));

@@ -26,6 +26,7 @@ Value Builder::input(Port port) {
   checked_size(port.name, port.shape);
   port.value = graph_.new_value(port.shape);
   port.value.codes = port.codes;
+  port.value.sparse = port.sparse;
   graph_.ports.push_back(port);
   return port.value;
 }

@@ -8,6 +8,7 @@
 #include "lamina/functions/schedule.hpp"
 #include "lamina/nn/parameters.hpp"
 #include "lamina/nn/product.hpp"
+#include "lamina/nn/sparse_rows.hpp"
 
 namespace lamina {
 
@@ -18,7 +19,8 @@ enum class DataType { float32, float64 };
 struct Value {
   int id = -1;
   Index width = 0;
-  bool codes = false;  // an integer input, which only Embedding and OneHot can read
+  bool codes = false;   // an integer input, which only Embedding and OneHot can read
+  bool sparse = false;  // an input of few numbers, which only Dense can read
 };
 
 using Values = std::vector<Value>;
@@ -44,12 +46,13 @@ struct Codes {
 template <class T>
 struct Context {
   const T* parameters = nullptr;
-  T* statistics = nullptr;             // writable parameters: for finish() alone
-  const Rows<T>* values = nullptr;     // by value id
-  const Rows<double>* wide = nullptr;  // by value id: what preprocessing reads; data null: in T
-  const Rows<T>* gradients = nullptr;  // by value id; data null where no gradient is wanted
-  std::byte* const* state = nullptr;   // by op index: the op's own memory for this batch
-  const Codes* codes = nullptr;        // by value id: integer input ports
+  T* statistics = nullptr;                // writable parameters: for finish() alone
+  const Rows<T>* values = nullptr;        // by value id
+  const Rows<double>* wide = nullptr;     // by value id: what preprocessing reads; data null: in T
+  const Rows<T>* gradients = nullptr;     // by value id; data null where no gradient is wanted
+  std::byte* const* state = nullptr;      // by op index: the op's own memory for this batch
+  const Codes* codes = nullptr;           // by value id: integer input ports
+  const SparseRows<T>* sparse = nullptr;  // by value id: sparse input ports
   ProductScratch<T>* scratch = nullptr;
   Index rows = 0;         // real rows in the batch
   Index padded_rows = 0;  // rounded up to kRowStep; what the padding holds matters to nobody
@@ -167,6 +170,9 @@ struct Port {
   std::vector<Index> shape;
   bool codes = false;                     // int32 category codes instead of numbers
   std::vector<Index> cardinalities = {};  // by column: codes are 0 ... cardinality - 1, 0 unseen
+  bool sparse = false;                    // rows hold few numbers that are not 0
+  bool dense() const { return !codes && !sparse; }
+  const char* kind() const { return codes ? "codes" : sparse ? "sparse" : "numeric"; }
 };
 
 // A layer as it was built: what it read and gave, and its ops and tensors, those of the layers

@@ -108,7 +108,7 @@ void Plan::choose_gradients() {
     for (const Value& x : op(*i).inputs)
       pulled[at(resolve(x.id))] = pulled[at(resolve(x.id))] || pulled[at(op(*i).output.id)];
   for (const Port& port : graph.ports)
-    wants_gradient_[at(port.value.id)] = options.input_gradients && !port.codes;
+    wants_gradient_[at(port.value.id)] = options.input_gradients && port.dense();
   for (const int i : run_) {
     bool wanted = trainable(op(i));
     for (const Value& x : op(i).inputs) wanted = wanted || wants_gradient_[at(resolve(x.id))];
@@ -126,7 +126,7 @@ void Plan::choose_width() {
   std::vector<bool> exact(n, false), read_wide(n, false), read_narrow(n, false);
   std::vector<Index> width(n, 0);
   for (const Port& port : graph.ports) {
-    exact[at(port.value.id)] = !port.codes;
+    exact[at(port.value.id)] = port.dense();
     width[at(port.value.id)] = port.value.width;
   }
   const auto reads_wide = [&](int i) {

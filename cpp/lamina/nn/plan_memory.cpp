@@ -71,7 +71,7 @@ class Plan::Memory {
   void touch_action(const Action& action) {
     if (action.kind == ActionKind::gather)
       for (const Port& port : p_.graph.ports)
-        if (!port.codes && p_.narrow_[at(port.value.id)]) use(port.value.id).touch(stage_, place_);
+        if (port.dense() && p_.narrow_[at(port.value.id)]) use(port.value.id).touch(stage_, place_);
     if (action.kind == ActionKind::loss) {
       touch_outputs(stage_, place_);
       touch_output_gradients(stage_, place_);

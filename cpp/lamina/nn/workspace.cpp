@@ -25,6 +25,9 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
     if (op->scheduled()) scheduled_.resize(graph.ops.size());
   for (const Port& port : graph.ports)
     codes_.emplace_back(port.codes && plan.options.backward ? capacity_ * port.value.width : 0);
+  const bool of_batch = plan.options.backward;
+  sparse_ = sparse_ports<T>(graph, of_batch ? 1 : threads, of_batch ? capacity_ : block_,
+                            of_batch && plan.options.parameter_gradients);
   for (const Port& port : graph.ports) takes_missing_.push_back(takes_missing(graph, port));
   spaces_.resize(static_cast<std::size_t>(threads));
   const auto values = static_cast<std::size_t>(graph.value_count());
@@ -35,6 +38,8 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
     space.values.resize(values);
     space.gradients.resize(values);
     space.codes.resize(values);
+    if (sparse_)
+      space.sparse = &sparse_[of_batch ? 0 : static_cast<std::size_t>(&space - spaces_.data())];
     const auto rows_of = [&](int store) -> Rows<T> {
       if (store < 0) return {};
       const Store& s = plan.stores[static_cast<std::size_t>(store)];
@@ -62,6 +67,7 @@ Workspace<T>::Workspace(const Plan& plan, Index capacity, Index block, int threa
     c.gradients = space.gradients.data();
     c.wide = space.wide.data();
     c.codes = space.codes.data();
+    c.sparse = sparse_ ? space.sparse->rows() : nullptr;
     c.state = state_pointers_.data();
     c.scheduled = scheduled_.data();
     c.scratch = &space.scratch;
@@ -76,6 +82,7 @@ void Workspace<T>::begin(const T* parameters, const Batch& batch, bool training,
       scheduled_[i] = parameter->value(clock);
   rows_ = batch;
   padded_ = round_up(batch.rows, kRowStep);
+  if (sparse_ && plan_.options.backward) sparse_[0].prepare(*batch.inputs, batch, {0, padded_});
   for (Space& space : spaces_) {
     space.bad_row = -1;
     space.asked_for = space.scratch.rows;
@@ -125,7 +132,16 @@ void Workspace<T>::gather_codes(Space& space, const Port& port, const ArrayView&
 }
 
 template <class T>
+void Workspace<T>::gather_sparse(Space& space, Range rows) const {
+  const bool own = !plan_.options.backward;
+  if (own) space.sparse->prepare(*rows_.inputs, rows_, rows);
+  space.sparse->gather(*rows_.inputs, rows_, rows);
+  if (own && space.bad_row < 0) space.bad_row = space.sparse->bad_row();
+}
+
+template <class T>
 void Workspace<T>::gather(Space& space, Range rows) {
+  if (sparse_) gather_sparse(space, rows);
   for (std::size_t p = 0; p < plan_.graph.ports.size(); ++p) {
     const Port& port = plan_.graph.ports[p];
     const ArrayView& view = (*rows_.inputs)[p];
@@ -133,6 +149,7 @@ void Workspace<T>::gather(Space& space, Range rows) {
       gather_codes(space, port, view, rows);
       continue;
     }
+    if (port.sparse) continue;
     const Index real = std::clamp(rows_.rows, rows.begin, rows.end);
     const Rows<T>& narrow = space.values[static_cast<std::size_t>(port.value.id)];
     const Rows<double>& wide = space.wide[static_cast<std::size_t>(port.value.id)];
@@ -140,7 +157,7 @@ void Workspace<T>::gather(Space& space, Range rows) {
     if (wide.data) gather_port(space, p, rows, real, wide.row(rows.begin), asked_for);
     if (narrow.data)
       gather_port(space, p, rows, real, narrow.row(rows.begin), asked_for || wide.data);
-    if (rows_.following > 0) {
+    if (rows_.following > 0 && !view.sparse()) {
       space.following = RowsAhead(view, rows_, rows_.rows + rows.begin, rows_.rows + rows.end);
       space.many_follow = space.following.bytes() >= kFewBytes;
       if (!space.many_follow) space.scratch.rows = space.following;
@@ -155,7 +172,10 @@ void Workspace<T>::gather_port(Space& space, std::size_t port, Range rows, Index
                                bool asked_for) {
   const ArrayView& view = (*rows_.inputs)[port];
   const Index width = view.columns;
-  gather_rows(view, rows_, rows.begin, real, x, asked_for);
+  if (view.sparse())
+    scatter_rows(view, rows_, rows.begin, real, x);
+  else
+    gather_rows(view, rows_, rows.begin, real, x, asked_for);
   std::fill_n(x + (real - rows.begin) * width, (rows.end - real) * width, S(0));
   if (!view.streamed || space.bad_row >= 0) return;
   const bool missing = takes_missing_[port];
@@ -174,6 +194,8 @@ Index Workspace<T>::bad_row() const {
   Index first = -1;
   for (const Space& space : spaces_)
     if (space.bad_row >= 0 && (first < 0 || space.bad_row < first)) first = space.bad_row;
+  const Index sparse = sparse_ && plan_.options.backward ? sparse_[0].bad_row() : -1;
+  if (sparse >= 0 && (first < 0 || sparse < first)) first = sparse;
   return first < 0 ? -1 : rows_.source(first);
 }
 
@@ -214,6 +236,9 @@ void Workspace<T>::act_together(const Action& action, int threads, Range rows) {
 
 template <class T>
 void Workspace<T>::finish_stage(const Stage& stage) {
+  if (sparse_ && plan_.options.backward && plan_.options.parameter_gradients &&
+      &stage == &plan_.stages.back())
+    sparse_[0].order(running_);  // what the parameters phase reads
   if (stage.op < 0) return;
   const Op<T>& op = static_cast<const Op<T>&>(*plan_.graph.ops[static_cast<std::size_t>(stage.op)]);
   if (stage.finish == Finish::forward) op.forward_finish(spaces_[0].context);
@@ -232,6 +257,8 @@ void Workspace<T>::update_statistics(T* parameters) {
 template <class T>
 std::size_t Workspace<T>::bytes() const {
   std::size_t sum = batch_.bytes();
+  for (std::size_t i = 0; sparse_ && i < (plan_.options.backward ? 1 : spaces_.size()); ++i)
+    sum += sparse_[i].bytes();
   for (const auto& state : state_) sum += state.bytes();
   for (const auto& codes : codes_) sum += codes.bytes();
   for (const Space& space : spaces_)

@@ -31,6 +31,7 @@ class Workspace {
     const Index block = std::min(block_, round_up((part.size() + threads - 1) / threads, kRowStep));
     const Index blocks = (part.size() + block - 1) / block;
     const int used = static_cast<int>(std::min<Index>(threads, blocks));
+    running_ = threads;
     parallel(used, [&](int thread) {
       for (Index b = thread; b < blocks; b += used) {
         const Range rows{part.begin + b * block, std::min(part.end, part.begin + (b + 1) * block)};
@@ -44,6 +45,7 @@ class Workspace {
       }
     });
   }
+  // On as many threads as the last stage ran.
   void finish_stage(const Stage& stage);
   // After the rows of a step: averages of batches, which are among the parameters, move.
   void update_statistics(T* parameters);
@@ -96,6 +98,7 @@ class Workspace {
     std::vector<Rows<double>> wide;
     std::vector<Codes> codes;                       // by value id
     std::vector<Buffer<std::int32_t>> code_memory;  // by port, of a block
+    SparsePorts<T>* sparse = nullptr;               // of the batch, or its own of a block
     Context<T> context;
     RowsAhead following, asked_for;  // the next step's rows; those of this one, by the last
     bool many_follow = false;
@@ -103,13 +106,16 @@ class Workspace {
   };
   void gather(Space& space, Range rows);
   void gather_codes(Space& space, const Port& port, const ArrayView& view, Range rows) const;
+  void gather_sparse(Space& space, Range rows) const;
   template <class S>
   void gather_port(Space& space, std::size_t port, Range rows, Index real, S* x, bool asked_for);
 
   const Plan& plan_;
   Index capacity_, block_, padded_ = 0;
+  int running_ = 1;
   Buffer<T> batch_;
-  std::vector<Buffer<std::int32_t>> codes_;  // by port, of the batch: kept for the gradients
+  std::vector<Buffer<std::int32_t>> codes_;   // by port, of the batch: kept for the gradients
+  std::unique_ptr<SparsePorts<T>[]> sparse_;  // of the batch if there are gradients, else by thread
   std::vector<Buffer<std::byte>> state_;
   std::vector<std::byte*> state_pointers_;
   std::vector<double> scheduled_;    // by op index; empty if nothing is scheduled

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "lamina/base/sparse.hpp"
 #include "lamina/train/objective.hpp"
 
 namespace lamina {
@@ -105,18 +106,20 @@ void refuse_bad_rows(const Name& what, DataType dtype, const ArrayView& view, in
                      std::optional<bool> missing = {}) {
   const bool pass = missing.value_or(false);
   const bool narrow = dtype == DataType::float32;
-  const Index row = narrow ? first_bad_row<float>(view, threads, pass)
-                           : first_bad_row<double>(view, threads, pass);
+  const ArrayView values = view.sparse() ? values_of(view) : view;
+  const Index row = narrow ? first_bad_row<float>(values, threads, pass)
+                           : first_bad_row<double>(values, threads, pass);
   if (row < 0) return;
-  for (Index j = 0; j < view.columns; ++j) {
-    const double x = read_element(view, row, j);
+  for (Index j = 0; j < values.columns; ++j) {
+    const double x = read_element(values, row, j);
     if (pass && std::isnan(x)) continue;
     if (std::isfinite(x) && !(narrow && std::abs(x) > std::numeric_limits<float>::max())) continue;
-    fail(what.text(), ": column ", j, " holds ",
+    const Place place = view.sparse() ? place_of(view, row) : Place{row, j};
+    fail(what.text(), ": column ", place.column, " holds ",
          std::isnan(x)   ? std::string("NaN")
          : std::isinf(x) ? "infinity"
                          : concat(x, ", too large for float32,"),
-         " in row ", view.first_row + row, std::isnan(x) && missing ? kPutImpute : "");
+         " in row ", view.first_row + place.row, std::isnan(x) && missing ? kPutImpute : "");
   }
   fail(what.text(), ": row ", view.first_row + row, " holds a value that is not finite");
 }

@@ -34,7 +34,12 @@ class Input(Layer):
     kind : str, default "numeric"
         ``"numeric"``: numbers, converted to the model's dtype. ``"codes"``: columns of category
         codes, whole numbers of any dtype, int32 without a copy; 0 stands for missing or unseen.
-        :class:`Embedding` or :class:`OneHot` makes numbers of them.
+        :class:`Embedding` or :class:`OneHot` makes numbers of them. ``"sparse"``: rows of which
+        most numbers are 0, as in a bag of words; only :class:`Dense` layers can read them, which
+        pass over the zeros, with the bits of the same rows written out as long as weights are
+        finite. Takes a SciPy sparse matrix or array: CSR as it lies, other formats converted (at
+        each call); or a dense array, whose rows are searched for what is not 0. There is no
+        gradient by such an input.
     cardinalities : int or sequence of int, optional
         For codes: how many codes a column has, 0 included: they are 0 … cardinality - 1. One for
         each column, or one number for all; from 1 to 2**31 - 1.
@@ -50,6 +55,11 @@ class Input(Layer):
     lm.Input((28, 28))
     >>> lm.Input(2, kind="codes", cardinalities=[7, 5]).cardinalities
     (7, 5)
+
+    See ``docs/sparse.md`` for sparse rows.
+
+    >>> lm.Model([lm.Input(50_000, kind="sparse"), lm.Dense(64)], seed=0).num_parameters
+    3200064
     """
 
     _is_input: ClassVar[bool] = True

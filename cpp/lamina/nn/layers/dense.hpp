@@ -5,7 +5,7 @@
 #include "lamina/nn/layers/activation.hpp"
 #include "lamina/nn/layers/activity_regularization.hpp"
 #include "lamina/nn/ops/affine_op.hpp"
-#include "lamina/nn/ops/product_op.hpp"
+#include "lamina/nn/ops/sparse_product_op.hpp"
 
 namespace lamina {
 
@@ -45,7 +45,7 @@ class Dense : public Layer {
   }
 
   Value build(Builder& builder, Value x) const override {
-    const Index inputs = width(x);
+    const Index inputs = x.sparse ? x.width : width(x);
     Tensor w;
     w.name = "kernel";
     w.shape = {inputs, units_};
@@ -71,8 +71,11 @@ class Dense : public Layer {
     const double gain =
         gain_ == kNtk ? 1 / std::sqrt(static_cast<double>(inputs)) : gain_.get<double>();
     const bool gains = gain != 1;
-    Value y = builder.op<ProductOp>({x}, units_, kernel, builder.tensor_at(kernel),
-                                    gains ? -1 : bias, bias_offset);
+    const Tensor& weights = builder.tensor_at(kernel);
+    const int own_bias = gains ? -1 : bias;
+    Value y = x.sparse
+                  ? builder.op<SparseProductOp>({x}, units_, kernel, weights, own_bias, bias_offset)
+                  : builder.op<ProductOp>({x}, units_, kernel, weights, own_bias, bias_offset);
     if (gains) {
       const AffineTensors affine{-1, bias, 0, bias_offset, gain};
       y = builder.op<AffineOp>({y}, units_, affine, units_);

@@ -21,9 +21,14 @@ class Input : public Layer {
     for (const Index n : port_.shape)
       require(n >= 1, "Input: every dimension must be at least 1, got ", shape.dump());
     const std::string kind = fields.text("kind");
-    require(kind == "numeric" || kind == "codes", "Input: kind must be 'numeric' or 'codes', got '",
-            kind, "'");
+    require(kind == "numeric" || kind == "codes" || kind == "sparse",
+            "Input: kind must be 'numeric', 'codes' or 'sparse', got '", kind, "'");
     port_.codes = kind == "codes";
+    port_.sparse = kind == "sparse";
+    constexpr Index kMost = 2147483647;  // of int32
+    require(!port_.sparse || (port_.shape.size() == 1 && port_.shape[0] <= kMost),
+            "Input(kind='sparse'): a row is so many columns, at most ", kMost, ", got shape ",
+            shape_text(port_.shape));
     if (port_.codes) read_cardinalities(fields);
   }
   Value build(Builder& builder, Value x) const override {
@@ -35,7 +40,7 @@ class Input : public Layer {
   }
   Json config() const override {
     return {{"shape", port_.shape},
-            {"kind", port_.codes ? "codes" : "numeric"},
+            {"kind", port_.kind()},
             {"cardinalities", port_.codes ? Json(port_.cardinalities) : Json(nullptr)}};
   }
   bool is_input() const override { return true; }
@@ -49,9 +54,11 @@ class Input : public Layer {
     const Value x = given.values[given.taken++];
     const Index width = checked_size(name, port_.shape);
     require(x.width == width, name, ": expected ", width, " columns, got ", x.width);
-    require(x.codes == port_.codes, name,
-            port_.codes ? ": expected category codes, got numbers"
-                        : ": expected numbers, got category codes");
+    const auto what = [](bool codes, bool sparse) {
+      return codes ? "category codes" : sparse ? "sparse rows" : "numbers";
+    };
+    require(x.codes == port_.codes && x.sparse == port_.sparse, name, ": expected ",
+            what(port_.codes, port_.sparse), ", got ", what(x.codes, x.sparse));
     require(!x.codes || builder.cardinalities(x) == port_.cardinalities, name,
             ": its numbers of codes are not those of what it is given");
     return builder.shape(x) == port_.shape ? x : builder.reshaped(x, port_.shape);

@@ -34,6 +34,7 @@ class ProductOp : public Op<T> {
   void set_bias_offset(Index offset) { bias_ = offset; }
   // The kernel lies there a second time, in panels; few rows still read it as it is.
   void set_panels_offset(Index offset) { panels_ = offset; }
+  virtual bool reads_panels() const { return true; }
 
   void forward(const Ctx& c, Range rows) const override {
     forward_columns(c, *c.scratch, rows, {0, units_});
