@@ -560,3 +560,33 @@ def test_nothing_is_written_out(kind):
     rows, grown = done.stdout.split()
     assert int(rows) in (200_000, 5_000)
     assert float(grown) < 300, f"{grown} MiB, where the rows written out are 38,000 (or 950)"
+
+
+# ---- one row and one batch at a time ------------------------------------------------------------
+
+
+def test_batches_one_by_one_and_one_row():
+    x, y = bag(), np.random.default_rng(1).normal(size=(ROWS, 3)).astype(np.float32)
+    models = {kind: network(kind) for kind in ("sparse", "numeric")}
+    trainers = {kind: lm.Trainer(model, loss="mse") for kind, model in models.items()}
+    for first in range(0, ROWS, 50):
+        rows = slice(first, first + 50)
+        logs = trainers["sparse"].train_on_batch(x[rows], y[rows])
+        assert logs == trainers["numeric"].train_on_batch(x[rows].toarray(), y[rows])
+    assert bits(models["sparse"]) == bits(models["numeric"])
+    row = x[[3]]
+    expected = models["numeric"].predict(x[3:4].toarray())[0]
+    for model in models.values():
+        for one in (row, row.toarray()[0]):
+            assert np.array_equal(model.predict_one(one), expected)
+
+
+def test_what_training_holds_counts_the_entries_of_a_batch():
+    x, y = bag(), np.zeros((ROWS, 3), np.float32)
+    parts = {}
+    for kind in ("sparse", "numeric"):
+        trainer = lm.Trainer(network(kind), loss="mse", num_threads=1)
+        trainer.fit(x, y, epochs=1, batch_size=64, verbose=0)
+        parts[kind] = trainer.memory(batch_size=64)["a batch's activations and gradients"]
+    entries = np.sort(np.diff(x.indptr))[-64:].sum()
+    assert parts["numeric"] - 64 * COLUMNS * 4 + entries * 4 < parts["sparse"] < parts["numeric"]
