@@ -241,18 +241,20 @@ void layers(Report& report) {
 // Shuffled rows of any dtype, converted to T.
 template <class T>
 void gathers(Report& report) {
-  const char* names[] = {"float32", "float64", "float16", "int8",   "int16",  "int32",
-                         "int64",   "uint8",   "uint16",  "uint32", "uint64", "boolean"};
+  const struct {
+    const char* name;
+    Index size;
+  } types[] = {{"float32", 4}, {"float64", 8}, {"float16", 2}, {"int8", 1},
+               {"int16", 2},   {"int32", 4},   {"int64", 8},   {"uint8", 1},
+               {"uint16", 2},  {"uint32", 4},  {"uint64", 8},  {"boolean", 1}};
   Buffer<std::byte> data(kElements * 8);
   Buffer<T> out(kElements);
   std::vector<std::int64_t> order;
   for (Index r = 0; r < kRows; ++r) order.push_back(r * 37 % kRows);
   for (int i = 0; i <= static_cast<int>(DType::boolean); ++i) {
-    const auto type = static_cast<DType>(i);
-    Index size = 0;
-    detail::with_scalar(type, [&]<class S>(S) { size = sizeof(S); });
-    const ArrayView view{data.data(), type, kRows, kWidth, kWidth * size, size};
-    report.time<T>("gather", names[i], kElements,
+    const Index size = types[i].size;
+    const ArrayView view{data.data(), static_cast<DType>(i), kRows, kWidth, kWidth * size, size};
+    report.time<T>("gather", types[i].name, kElements,
                    static_cast<double>(size + static_cast<Index>(sizeof(T))) * kElements, 0,
                    [&] { gather_rows(view, {order.data(), 0, kRows}, 0, kRows, out.data()); });
   }

@@ -158,14 +158,17 @@ def test_onnx_batch_normalization(node_tests):
         layer = lm.BatchNormalization(momentum, attributes.get("epsilon", 1e-5))
         model = lm.Model([lm.Input(x.shape[1]), layer], seed=0)
         layer.gamma, layer.beta = gamma, beta
-        layer.moving_mean, layer.moving_variance = mean, variance
         rows = np.ascontiguousarray(np.moveaxis(x, 1, -1)).reshape(-1, x.shape[1])
         expected = np.moveaxis(outputs[0], 1, -1).reshape(rows.shape)
         training = bool(attributes.get("training_mode", 0))
+        layer.moving_mean, layer.moving_variance = mean, variance
         close(model.forward(rows, training=training), expected)
         if not training:
             close(model.predict(rows), expected)
             continue
+        close(layer.moving_mean, outputs[1])
+        close(layer.moving_variance, outputs[2])
+        layer.moving_mean, layer.moving_variance = mean, variance
         trainer = lm.Trainer(model, loss="mse", optimizer=lm.SGD(learning_rate=0.0))
         trainer.fit(rows, rows, epochs=1, batch_size=len(rows), verbose=0)
         close(layer.moving_mean, outputs[1])
