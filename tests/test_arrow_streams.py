@@ -176,3 +176,27 @@ def test_without_pyarrow_the_message_says_what_to_install(monkeypatch):
 
 def test_repr():
     assert repr(lm.ArrowStream([], target="y")) == "lm.ArrowStream([], window_rows=65536)"
+
+
+def test_columns_are_those_of_the_first_batch_in_its_order(tmp_path):
+    a = np.arange(6.0)
+    first, turned = pa.table({"a": a, "b": a * 10}), pa.table({"b": a * 10, "a": a})
+    less, more = pa.table({"a": a}), pa.table({"a": a, "b": a, "c": a})
+    model = lm.Model([lm.Input(2), lm.Dense(1)], seed=0)
+    model.layers[0].kernel = [[1.0], [0.0]]
+
+    def files(*tables):
+        paths = [tmp_path / f"{place}.parquet" for place in range(len(tables))]
+        for path, table in zip(paths, tables, strict=True):
+            pq.write_table(table, path)
+        return lm.ParquetStream(paths)
+
+    for make in (files, lambda *tables: lm.ArrowStream(list(tables))):
+        got = model.predict(make(first, turned)).ravel()
+        assert got.tolist() == [*a, *a]
+        for other in (less, more):
+            with pytest.raises(ValueError, match="column"):
+                model.predict(make(first, other))
+    twice = pa.table([pa.array(a), pa.array(a)], names=["a", "a"])
+    with pytest.raises(ValueError, match="same name"):
+        model.predict(lm.ArrowStream(twice))

@@ -69,3 +69,10 @@ def test_the_summary_ends_with_the_sum(capsys: pytest.CaptureFixture[str]) -> No
     assert f"training takes {total / 1e3:.3g} kB beside the data:" in text
     assert "  optimizer state" in text
     assert "best weights" not in text  # nobody keeps them
+
+
+@pytest.mark.parametrize("wrong", [{"rows": -5}, {"batch_size": 0}, {"validation_rows": -1}])
+def test_sizes_that_cannot_be_are_refused(wrong):
+    trainer = lm.Trainer(lm.Model([lm.Input(2), lm.Dense(1)], seed=0), loss="mse")
+    with pytest.raises(ValueError, match="memory: expected batch_size"):
+        trainer.memory(**wrong)

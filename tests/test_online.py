@@ -385,3 +385,14 @@ def test_predictions_of_other_threads_are_of_whole_steps(rows):
     assert not errors
     assert answers
     assert set(answers) <= between
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i4", ">f4"])
+def test_broadcast_arrays_are_read_as_they_are(kind):
+    column = np.arange(1, 5).astype(kind)[:, None]
+    x, y = np.broadcast_to(column, (4, 3)), np.broadcast_to(column, (4, 2))
+    logs = []
+    for inputs, targets in ((x, y), (x.copy(), y.copy())):
+        model = lm.Model([lm.Input(3), lm.Dense(2)], seed=0)
+        logs.append(lm.Trainer(model, loss="mse").train_on_batch(inputs, targets))
+    assert logs[0] == logs[1]

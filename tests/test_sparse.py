@@ -562,6 +562,13 @@ def test_nothing_is_written_out(kind):
     assert float(grown) < 300, f"{grown} MiB, where the rows written out are 38,000 (or 950)"
 
 
+def test_starts_that_do_not_ascend_are_refused_before_scipy_sees_them():
+    x = bag().copy()
+    x.indptr[10] = 10**6
+    with pytest.raises(ValueError, match="indptr must ascend"):
+        network("sparse").predict(x)
+
+
 # ---- one row and one batch at a time ------------------------------------------------------------
 
 

@@ -617,3 +617,80 @@ def test_a_dataloader_of_pytorch_is_a_stream():
     assert fitted(loader, shuffle=False) == fitted(X, Y, shuffle=False)
     model = make().model
     assert np.array_equal(model.predict(lm.Stream(loader)), model.predict(X))
+
+
+def test_a_fit_that_comes_too_late_leaves_the_other_alone():
+    x, y = np.ones((200, 2), np.float32), np.ones(200, np.float32)
+    model = lm.Model([lm.Input(2), lm.Dense(1)], seed=0)
+    trainer = lm.Trainer(model, loss="mse")
+    asked, may_go_on, late = threading.Event(), threading.Event(), []
+
+    def slow():
+        asked.set()
+        may_go_on.wait(20)
+        yield x, y
+
+    def fit_late():
+        with pytest.raises(RuntimeError) as error:
+            trainer.fit(lm.Stream(slow), epochs=1, verbose=0)
+        late.append(error)
+
+    class Overtake(lm.Callback):
+        def on_epoch_end(self, epoch, logs):
+            if epoch == 0:
+                may_go_on.set()
+                thread.join(20)
+
+    thread = threading.Thread(target=fit_late)
+    thread.start()
+    assert asked.wait(20)
+    history = trainer.fit(x, y, epochs=3, callbacks=[Overtake()], verbose=0)
+    assert late
+    assert len(history["loss"]) == 3
+
+
+def test_a_window_of_all_rows_is_one_whatever_the_batches():
+    x = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
+    marks = []
+    for given in ((lm.ArrayStream(x, x[:, 0], window_rows=500),), (x, x[:, 0])):
+        model = lm.Model([lm.Input(2), lm.Dense(1)], seed=0)
+        lm.Trainer(model, loss="mse").fit(*given, epochs=2, batch_size=7, verbose=0)
+        marks.append(model.fingerprint())
+    assert marks[0] == marks[1]
+
+
+def test_several_inputs_of_a_stream():
+    a, b = np.ones((6, 1), np.float32), np.ones((6, 2), np.float32)
+    inputs = [lm.Input(1, name="a"), lm.Input(2, name="b")]
+    model = lm.Model(inputs=inputs, outputs=lm.Dense(1)(lm.Concatenate()(inputs)), seed=0)
+    expected = model.predict((a, b))
+    for given in ((a, b), [a, b], {"a": a, "b": b}):
+        assert np.array_equal(model.predict(lm.ArrayStream(given)), expected)
+    with pytest.raises(ValueError, match=r"chunk 0: the inputs have \[6, 4\] rows"):
+        model.predict(lm.Stream(lambda: [{"a": a, "b": b[:4]}]))
+    with pytest.raises(ValueError, match="chunk 0: y is missing"):
+        lm.Trainer(model, loss="mse").fit(lm.ArrayStream((a, b)), epochs=1)
+
+
+def test_what_is_no_stream_says_how_to_make_one():
+    model = lm.Model([lm.Input(2), lm.Dense(1)], seed=0)
+    x = np.ones((4, 2))
+    for source in (lambda: [x], iter([x])):
+        with pytest.raises(TypeError, match=r"lm\.Stream"):
+            model.predict(source)
+    with pytest.raises(ValueError, match=r"lm\.Stream"):
+        lm.Trainer(model, loss="mse").fit(x, x[:, 0], validation_data=lambda: [x])
+
+
+def test_a_source_that_winds_back_is_read_again():
+    class Source:
+        asked = 0
+
+        def __iter__(self):
+            self.asked += 1
+            yield np.ones((4, 2), np.float32), np.ones(4, np.float32)
+
+    source = Source()
+    model = lm.Model([lm.Input(2), lm.Dense(1)], seed=0)
+    lm.Trainer(model, loss="mse").fit(lm.Stream(source), epochs=3, verbose=0)
+    assert source.asked == 3

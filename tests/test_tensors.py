@@ -98,6 +98,9 @@ def test_torch():
     ):
         with pytest.raises(TypeError, match=said):
             as_array("X", bad)
+    negative = torch.complex(torch.ones(3), torch.arange(3.0)).conj().imag
+    assert negative.is_neg()
+    assert as_array("X", negative).tolist() == [0, -1, -2]
 
 
 @pytest.mark.ci

@@ -96,7 +96,8 @@ bool plain_row(const py::handle& object, Index columns, ArrayView& v) {
 bool plain_array(const py::handle& object, ArrayView& v) {
   const auto& api = py::detail::npy_api::get();
   if (Py_TYPE(object.ptr()) != api.PyArray_Type_ || !read_view(object, v)) return false;
-  if (v.column_stride == 0) v.column_stride = py::reinterpret_borrow<py::array>(object).itemsize();
+  if (py::detail::array_proxy(object.ptr())->nd == 1)
+    v.column_stride = py::reinterpret_borrow<py::array>(object).itemsize();
   return true;
 }
 

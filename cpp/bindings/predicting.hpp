@@ -17,8 +17,11 @@ template <class Predictor>
 py::object run_into(const Predictor& model, const std::vector<ArrayView>& x, Index rows,
                     std::vector<py::array> out, PredictOptions options) {
   const std::vector<void*> y = memory(out);
-  // Below some tens of microseconds nobody gains from the GIL, or waits for a signal.
-  if (rows <= 256 && rows * model.flops_per_row() < 1000000) {
+  // Below some tens of microseconds nobody gains from the GIL, or waits for a signal; but while
+  // another call changes the weights this one may have to wait for the end of its step.
+  bool waits = false;
+  if constexpr (requires { model.busy(); }) waits = model.busy();
+  if (!waits && rows <= 256 && rows * model.flops_per_row() < 1000000) {
     model.predict(x, y, options);
     return one_or_list(out);
   }

@@ -94,14 +94,24 @@ class ArrowStream(Stream):
     def chunks(self, window_rows: int, order: Order | None = None) -> Chunks:
         """Yield the batches of one epoch as arrays."""
         room: Room = {}
+        names: list[str] = []
         for _, table in super().chunks(window_rows, order):
             for batch in _batches(table):
                 columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-                yield None, self._chunk(columns, room)
+                if len(columns) < len(batch.schema.names):
+                    raise ValueError(f"columns of the same name: {batch.schema.names}")
+                names = names or list(columns)
+                self._check_alike(list(columns), names)
+                yield None, self._chunk(columns, self._inputs(names), room)
 
-    def _chunk(self, batch: Named, room: Room) -> Any:
+    def _check_alike(self, names: Sequence[str], first: Sequence[str]) -> None:
+        """Refuse other columns than the first batch or file has, if all of them are X."""
+        if self.columns is None and set(names) != set(first):
+            raise ValueError(f"expected the columns {list(first)} as before, got {list(names)}")
+
+    def _chunk(self, batch: Named, inputs: Columns, room: Room) -> Any:
         """Return X, (X, y) or (X, y, weight) of a batch, valid until the next is asked for."""
-        x = _picked(batch, self._inputs(list(batch)), self.dtype, room, "X")
+        x = _picked(batch, inputs, self.dtype, room, "X")
         if self.target is None:
             return x
         y = _picked(batch, self.target, None, room, "y")
@@ -171,13 +181,16 @@ class ParquetStream(ArrowStream):
             dtype=dtype,
         )
         self.rows = 0
+        first: list[str] = []
         for path in self.paths:
             with self._open(path) as file:
                 self.rows += file.metadata.num_rows
                 names = file.schema_arrow.names
-                missing = [name for name in self._needed(names) if name not in names]
+                first = first or names
+                missing = [name for name in self._needed(first) if name not in names]
                 if missing:
                     raise ValueError(f"{os.fspath(path)}: no column {missing}; it has {names}")
+                self._check_alike(names, first)
 
     def _open(self, path: str | os.PathLike[str]) -> Any:
         # By default all of a file's column chunks would be held from the first batch on.
@@ -270,7 +283,8 @@ def _numbers(batch: Named, name: str) -> AnyArray:
 def _matrix(columns: Sequence[AnyArray], dtype: np.dtype[Any], room: Room, what: str) -> AnyArray:
     """Return columns side by side, rows contiguous, in the room if they fit."""
     n = len(columns[0])
-    if what not in room or len(room[what]) < n or room[what].dtype != dtype:
+    there = room.get(what)
+    if there is None or len(there) < n or there.dtype != dtype or there.shape[1] != len(columns):
         room[what] = np.empty((n, len(columns)), dtype)
     out = room[what][:n]
     for first in range(0, n, _BLOCK):

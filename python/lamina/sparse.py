@@ -49,6 +49,10 @@ def as_csr(what: str, data: Any) -> Csr:
         data = data.tocsr()
     if len(data.shape) != 2:
         raise ValueError(f"{what}: expected a sparse matrix of two axes, got shape {data.shape}")
+    if hasattr(data, "has_canonical_format"):  # SciPy looks without a care
+        starts = _places(data.indptr)
+        if len(starts) and (np.any(np.diff(starts) < 0) or starts[-1] > len(data.indices)):
+            raise ValueError(f"{what}: indptr must ascend up to {len(data.indices)}, the entries")
     if not getattr(data, "has_canonical_format", True):
         data = data.copy()
         data.sum_duplicates()
@@ -57,7 +61,7 @@ def as_csr(what: str, data: Any) -> Csr:
         raise TypeError(
             f"{what}: cannot use a sparse matrix of dtype {values.dtype}; use float32 or float64"
         )
-    starts, columns = _places(data.indptr), _places(data.indices)
+    starts, columns = _places(data.indptr), _places(data.indices)  # of the copy, if there is one
     if len(starts) != data.shape[0] + 1:
         raise ValueError(
             f"{what}: a CSR matrix of shape {tuple(data.shape)} has an indptr of "

@@ -55,7 +55,9 @@ class StreamData:
     def reader(self, multiple: int, orders: Any = (None,), most: int | None = None) -> WindowReader:
         """Return what reads it in windows of a multiple of so many rows, and at most `most`."""
         rows = min(self.stream.window_rows, most or self.stream.window_rows)
-        return WindowReader(self.stream, self._convert, multiple_of(multiple, rows), orders)
+        whole = self.stream.rows is not None and rows >= self.stream.rows
+        rows = -(-rows // multiple) * multiple if whole else multiple_of(multiple, rows)
+        return WindowReader(self.stream, self._convert, rows, orders)
 
     def first_rows(self, count: int) -> Dataset | None:
         """Return a few rows from the beginning without weights; None if that would use them up."""
@@ -79,6 +81,8 @@ class StreamData:
                 f"expected (X, y) or (X, y, sample_weight), got {type(chunk).__name__}"
                 + (f" of {len(chunk)}" if isinstance(chunk, (tuple, list)) else "")
             )
+        if chunk[1] is None:
+            raise ValueError("y is missing")
         data = dataset(chunk[0], chunk[1], self._ports, self._outputs, *chunk[2:])
         n = len(dense_alone(data.inputs)[0])
         parts = [*data.inputs, *data.targets, data.weights]
@@ -101,7 +105,8 @@ def training(
     Parameters
     ----------
     trainer : Trainer
-        Its core is told to begin; the caller ends it.
+        Its core is told to begin, and to end: by whoever began, since a fit of another thread may
+        have come first while a source was waited for.
     data : Dataset or StreamData
         What is trained on.
     settings : tuple
@@ -110,7 +115,10 @@ def training(
     core = trainer._core
     if isinstance(data, Dataset):
         core.begin_fit(*data, *settings)
-        yield core.run_epoch
+        try:
+            yield core.run_epoch
+        finally:
+            core.end_fit()
         return
     batch_size, epochs, shuffle, *_ = settings
     begun = trainer.epoch
@@ -129,7 +137,10 @@ def training(
             waiting = reader.epoch()
             return result
 
-        yield train
+        try:
+            yield train
+        finally:
+            core.end_fit()
 
 
 def _train_epoch(

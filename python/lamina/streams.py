@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina.data import AnyArray, as_array
+from lamina.sparse import is_sparse
 
 __all__ = ["ArrayStream", "Chunks", "Order", "Stream", "as_stream", "is_stream"]
 
@@ -104,7 +105,7 @@ class Stream:
     @property
     def once(self) -> bool:
         """Whether it can be read only once: the source is a generator or another iterator."""
-        return not callable(self.source) and iter(self.source) is self.source
+        return not callable(self.source) and hasattr(self.source, "__next__")
 
     def chunks(self, window_rows: int, order: Order | None = None) -> Chunks:
         """Yield the chunks of one epoch, each with the number of its first row, if that is known.
@@ -198,6 +199,8 @@ class ArrayStream(Stream):
             for first in range(start, end, piece):
                 rows = slice(first, min(end, first + piece))
                 parts = [_sliced(part, rows) for part in self._parts]
+                if len(parts) == 1 and isinstance(parts[0], tuple):
+                    parts.append(None)  # it would be taken for X and y
                 yield first, tuple(parts) if len(parts) > 1 else parts[0]
                 del parts
                 for one in self._maps:
@@ -223,7 +226,8 @@ def as_stream(X: Any) -> Stream:
     """
     if isinstance(X, Stream):
         return X
-    rows = hasattr(X, "__array__") or hasattr(X, "__dlpack__") or isinstance(X, (dict, str, bytes))
+    rows = hasattr(X, "__array__") or hasattr(X, "__dlpack__") or is_sparse(X)
+    rows = rows or isinstance(X, (dict, str, bytes))
     if rows or not (callable(X) or hasattr(X, "__iter__")):
         raise TypeError(
             "y is missing; without y, X must give chunks (X, y): a lm.Stream, an iterable or a "
@@ -242,7 +246,9 @@ def _arrays(name: str, part: Any) -> Any:
     """Return a part with arrays for whatever its leaves are; memory maps stay as they are."""
     if isinstance(part, dict):
         return {key: as_array(f"{name}[{key!r}]", one) for key, one in part.items()}
-    if isinstance(part, tuple):
+    if isinstance(part, tuple) or (
+        isinstance(part, list) and part and all(getattr(one, "ndim", 0) > 1 for one in part)
+    ):
         return tuple(as_array(name, one) for one in part)
     return as_array(name, part)
 

@@ -29,6 +29,11 @@ def from_other_library(what: str, data: Any) -> NDArray[Any]:
         return _tensor(what, data)
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
+    if not hasattr(data, "__array__") and (callable(data) or hasattr(data, "__next__")):
+        raise TypeError(
+            f"{what}: expected rows, got {type(data).__name__}; if it gives chunks of rows, it is "
+            "a stream: lm.Stream(…)"
+        )
     return np.asarray(data)
 
 
@@ -46,6 +51,8 @@ def _tensor(what: str, data: Any) -> NDArray[Any]:
     if device not in _IN_MAIN_MEMORY:
         where = _DEVICES.get(device, f"a device (DLPack's type {device})")
         raise TypeError(f"{name}: it lies on {where}, Lamina computes on the CPU; copy it there")
+    if getattr(data, "is_neg", bool)():  # PyTorch's numbers to be negated, which DLPack forgets
+        data = data.resolve_neg()
     try:
         return np.from_dlpack(data)
     except Exception as error:  # a bool before DLPack 1, memory that may not be written to

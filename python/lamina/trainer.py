@@ -285,7 +285,6 @@ class Trainer(OnlineTraining):
                     lambda result: self._measuring.logs(result, data, held_out),
                 )
         finally:
-            self._core.end_fit()
             for record in (history, self.history):
                 record.stop_reason = self._stop_reason
                 record.best_epoch = self._best_epoch
@@ -386,6 +385,11 @@ class Trainer(OnlineTraining):
         >>> parts["optimizer state"] == 2 * parts["weights"]
         True
         """
+        if batch_size < 1 or rows < 0 or validation_rows < 0:
+            raise ValueError(
+                "memory: expected batch_size of at least 1, rows and validation_rows of at least "
+                f"0, got {batch_size}, {rows} and {validation_rows}"
+            )
         how = batch_size, shuffle, self.num_threads, rows, validation_rows, keeps_best
         return {what: int(size) for what, size in self._core.memory(*how).items()}
 
@@ -444,7 +448,8 @@ class Trainer(OnlineTraining):
             return streamed
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             raise ValueError(
-                "fit: validation_data must be (X, y) or (X, y, sample_weight) or a lm.Stream"
+                "fit: validation_data must be (X, y) or (X, y, sample_weight) or a stream, "
+                f"lm.Stream(…), got {type(given).__name__}"
             )
         held_out = self._dataset(given[0], given[1], given[2] if len(given) == 3 else None)
         self._core.check(*held_out, self.num_threads)

@@ -244,7 +244,8 @@ def _in_chunk(number: int, do: Callable[..., Any], *given: Any) -> Any:
     try:
         return do(*given)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"chunk {number}: {error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"chunk {number}: {error}") from error
 
 
 def draw_windows(seed: int, epoch: int) -> Order:
@@ -273,7 +274,7 @@ def predict_windows(
     Parameters
     ----------
     stream : Stream
-        Of chunks X, or of tuples whose first is X.
+        Of chunks X, or of tuples whose first is X; several inputs alone come as a dict.
     inputs : callable
         Makes arrays of X.
     predict : callable
@@ -284,8 +285,10 @@ def predict_windows(
         pair = isinstance(chunk, tuple) or (
             isinstance(chunk, list) and chunk and hasattr(chunk[0], "__array__")
         )
-        x = inputs(chunk[0] if pair and len(chunk) in (2, 3) else chunk)
-        return Dataset(dense_alone(x), [])
+        x = dense_alone(inputs(chunk[0] if pair and len(chunk) in (2, 3) else chunk))
+        if len({len(one) for one in x}) > 1:
+            raise ValueError(f"the inputs have {[len(one) for one in x]} rows")
+        return Dataset(x, [])
 
     out: list[AnyArray] = []
     parts: list[list[AnyArray]] = []
