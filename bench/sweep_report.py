@@ -120,6 +120,10 @@ def _plot(points: Points, path: Path) -> bool:
     axes.axhline(LOSS, color="tab:red", linewidth=1, linestyle="--")
     axes.set(xscale="log", yscale="log", xlabel="operations a step (FLOP)")
     axes.set(ylabel="Lamina's time / best peer's")
+    axes.set_yticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
+    axes.set_yticks([], minor=True)
+    least, most = (f(one["ratio"] for one in shown.values()) for f in (min, max))
+    axes.set_ylim(min(0.1, 0.8 * least), max(2, 1.25 * most))
     axes.legend()
     report.save_figure(figure, path)
     return True
