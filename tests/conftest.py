@@ -1,6 +1,11 @@
 """What every test shares. The tests import the installed package, never the source folder."""
 
+import importlib
 import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from building import install_library
@@ -25,3 +30,15 @@ def installed_library(build_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
     install_library(build_folder, folder / "first")
     return (folder / "first").rename(folder / "prefix")
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Imports a module of bench/ for one test; their names are too common to stay."""
+    folder = str(Path(__file__).resolve().parent.parent / "bench")
+    monkeypatch.syspath_prepend(folder)
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(folder):
+            del sys.modules[name]
