@@ -20,7 +20,18 @@ PUBLIC_HEADERS = ["lamina.hpp", "predict.hpp", "train.hpp"]
 # Lowest first; modules of one floor may use each other, without cycles.
 PYTHON_FLOORS = [
     ["_isa"],
-    ["_config", "arrow", "data", "progress", "sparse", "streams", "tensors", "versions", "windows"],
+    [
+        "_config",
+        "arrow",
+        "data",
+        "interrupts",
+        "progress",
+        "sparse",
+        "streams",
+        "tensors",
+        "versions",
+        "windows",
+    ],
     [
         "activations",
         "constraints",

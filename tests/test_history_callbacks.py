@@ -235,7 +235,7 @@ def test_lambda_callback(hook):
     callback = lm.LambdaCallback(**{hook: lambda *given: seen.append(given)})
     expected = [call(callback, each) for each in HOOKS][HOOKS.index(hook)]
     assert seen == [expected]
-    assert callback.wants_batches == (hook == "on_train_batch_end")
+    assert callback.batch_interval == (hook == "on_train_batch_end")
 
 
 def test_the_base_does_nothing_and_wants_no_batches():
@@ -256,8 +256,8 @@ def test_the_base_does_nothing_and_wants_no_batches():
     quiet.check(["loss"])
     assert quiet.count == 1
     assert quiet.get_state() == {}
-    assert not quiet.wants_batches
-    assert Busy().wants_batches
+    assert quiet.batch_interval == 0
+    assert Busy().batch_interval == 1
     for trainer in (StandIn(), StandIn(), None):  # no state, so any number of owners
         quiet.trainer = trainer
         assert quiet.trainer is trainer

@@ -81,7 +81,8 @@ void begin_fit(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
                std::uint64_t epochs, bool shuffle, std::optional<int> num_threads, bool check_input,
                Index block_rows, Index tile_elements, bool exact_threads,
-               std::optional<Index> first_row, Index stream_rows) {
+               std::optional<Index> first_row, Index stream_rows, int begin,
+               std::uint32_t window_number, Index window_begin) {
   Data d = window(data(inputs, targets, weights, rows), first_row);
   const py::gil_scoped_release release;
   trainer.begin_fit(std::move(d), {batch_size,
@@ -90,7 +91,17 @@ void begin_fit(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                                    num_threads.value_or(0),
                                    check_input,
                                    {block_rows, tile_elements, exact_threads},
-                                   stream_rows});
+                                   stream_rows,
+                                   Begin{begin},
+                                   window_number,
+                                   window_begin});
+}
+
+std::uint64_t signature_of(const Inputs& inputs, const Targets& targets,
+                           const std::optional<py::array>& weights,
+                           const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
+                           bool shuffle) {
+  return signature(data(inputs, targets, weights, rows), batch_size, shuffle);
 }
 
 py::dict memory(const Trainer& trainer, Index batch_size, bool shuffle,
@@ -116,17 +127,27 @@ py::dict epoch_dict(const Trainer& trainer, const EpochResult& result) {
   return out;
 }
 
-// `run`: Trainer::run_epoch or run_window.
+// `run`: Trainer::run_epoch or run_window. `tick` returns what Tick says. on_batch is called after
+// each `every`-th batch of the training (0: none), and after the one in which a tick asked for it.
+enum class Tick { stop, go_on, call_on_batch };
+
 py::dict run(Trainer& trainer, EpochResult (Trainer::*run)(Monitor&), const py::object& tick,
-             const py::object& on_batch) {
+             const py::object& on_batch, std::uint64_t every) {
   Monitor monitor;
+  bool asked = false;
   monitor.tick = [&] {
     const py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    return tick.is_none() || tick(trainer.state.cursor).cast<bool>();
+    if (tick.is_none()) return true;
+    const Tick answer{tick(trainer.state.cursor).cast<int>()};
+    asked = asked || answer == Tick::call_on_batch;
+    return answer != Tick::stop;
   };
   if (!on_batch.is_none())
     monitor.on_batch = [&](std::uint64_t, const Sums& sums) {
+      const bool due = every > 0 && trainer.optimizer->batches() % every == 0;
+      if (!due && !asked) return true;
+      asked = false;
       const py::gil_scoped_acquire acquire;
       return on_batch(named(trainer, sums.means(trainer.objective()))).cast<bool>();
     };
@@ -138,12 +159,14 @@ py::dict run(Trainer& trainer, EpochResult (Trainer::*run)(Monitor&), const py::
   return epoch_dict(trainer, result);
 }
 
-py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& on_batch) {
-  return run(trainer, &Trainer::run_epoch, tick, on_batch);
+py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& on_batch,
+                   std::uint64_t every) {
+  return run(trainer, &Trainer::run_epoch, tick, on_batch, every);
 }
 
-py::dict run_window(Trainer& trainer, const py::object& tick, const py::object& on_batch) {
-  return run(trainer, &Trainer::run_window, tick, on_batch);
+py::dict run_window(Trainer& trainer, const py::object& tick, const py::object& on_batch,
+                    std::uint64_t every) {
+  return run(trainer, &Trainer::run_window, tick, on_batch, every);
 }
 
 void next_window(Trainer& trainer, const Inputs& inputs, const Targets& targets,
@@ -264,6 +287,8 @@ py::dict train_on_batch(Trainer& trainer, const Inputs& inputs, const Targets& t
 void bind_trainer(py::module_& m) {
   using namespace py::literals;
   const auto none = py::none();
+  m.def("signature", &signature_of, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
+        "batch_size"_a, "shuffle"_a);
   py::class_<Sums>(m, "Sums").def(py::init<>()).def_readonly("weight", &Sums::weight);
   py::class_<Trainer>(m, "Trainer")
       .def(py::init(&make), "model"_a, "optimizer"_a, "losses"_a, "metrics"_a, "loss_weights"_a,
@@ -272,6 +297,8 @@ void bind_trainer(py::module_& m) {
       .def_property_readonly("seed", [](const Trainer& self) { return self.state.seed; })
       .def_property_readonly("epoch", [](const Trainer& self) { return self.state.epoch; })
       .def_property_readonly("cursor", [](const Trainer& self) { return self.state.cursor; })
+      .def_property_readonly("data_signature",
+                             [](const Trainer& self) { return self.state.data_signature; })
       .def("heads", &heads)
       .def_property_readonly("fitting", &Trainer::fitting)
       .def_property_readonly("nbytes", &Trainer::bytes)
@@ -280,9 +307,9 @@ void bind_trainer(py::module_& m) {
       .def("begin_fit", &begin_fit, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
            "batch_size"_a, "epochs"_a, "shuffle"_a, "num_threads"_a, "check_input"_a,
            "block_rows"_a, "tile_elements"_a, "exact_threads"_a, "first_row"_a = none,
-           "stream_rows"_a = 0)
-      .def("run_epoch", &run_epoch, "tick"_a = none, "on_batch"_a = none)
-      .def("run_window", &run_window, "tick"_a = none, "on_batch"_a = none)
+           "stream_rows"_a = 0, "begin"_a = 0, "window"_a = 0, "window_begin"_a = 0)
+      .def("run_epoch", &run_epoch, "tick"_a = none, "on_batch"_a = none, "every"_a = 1)
+      .def("run_window", &run_window, "tick"_a = none, "on_batch"_a = none, "every"_a = 1)
       .def("next_window", &next_window, "inputs"_a, "targets"_a, "sample_weight"_a, "first_row"_a)
       .def("finish_epoch", [](Trainer& self) { return epoch_dict(self, self.finish_epoch()); })
       .def("end_fit", &Trainer::end_fit)

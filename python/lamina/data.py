@@ -226,6 +226,16 @@ def class_weights(
     return result if weights is None else result * weights.ravel()
 
 
+def class_weight_spec(given: Mapping[int, float] | None) -> list[list[float]] | None:
+    """Return class weights in JSON's types."""
+    return None if given is None else [[key, float(value)] for key, value in given.items()]
+
+
+def class_weight_of(spec: Any) -> dict[int, float] | None:
+    """Return the class weights that :func:`class_weight_spec` described."""
+    return None if spec is None else dict(spec)
+
+
 def split_rows(
     target: AnyArray, share: float, seed: int, *, stratify: bool, shuffle: bool
 ) -> tuple[list[int], list[int]]:

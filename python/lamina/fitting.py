@@ -1,117 +1,274 @@
-"""The epochs of one fit: callbacks are called, values recorded, a stop is heeded."""
+"""The epochs of one fit: callbacks are called, values recorded, a stop is heeded.
+
+What a fit was asked for, and how far it has come, is a FitPlan; with the core's train state it is
+all that resuming needs.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from lamina._config import Configurable
 from lamina.callbacks import Callback
 from lamina.history import History
+from lamina.interrupts import uninterrupted
 from lamina.progress import Progress
 
-__all__ = ["Fit", "check_hooks"]
+__all__ = ["Due", "Fit", "FitPlan", "check_hooks", "resumed_hooks"]
 
-Train = Callable[[Any, Any], Mapping[str, Any]]
-Logs = Callable[[Mapping[str, Any]], Mapping[str, float]]
+Train = Callable[..., Mapping[str, Any]]
+Measure = Callable[[Mapping[str, Any]], Mapping[str, float]]
+
+
+@dataclasses.dataclass
+class Due:
+    """A hook that not all callbacks have been called with."""
+
+    hook: str
+    number: int
+    logs: dict[str, float]
+    called: int = 0  # so many have, or are just being
+
+
+@dataclasses.dataclass
+class FitPlan:
+    """What a fit was asked for, and how far it has come, in JSON's types.
+
+    Parameters
+    ----------
+    first_epoch, epochs : int
+        The number of its first epoch, and of how many there are.
+    batch_size, shuffle, check_input, validation_split
+        As given to ``Trainer.fit``.
+    class_weight : list of [int, float], str or None
+        The same as given to ``Trainer.fit``.
+    """
+
+    first_epoch: int
+    epochs: int
+    batch_size: int = 128
+    shuffle: bool = True
+    check_input: bool = True
+    validation_split: float = 0.0
+    class_weight: Any = None
+    validation_signature: int | None = None  # of validation_data, as the core marks data
+    # How far it has come:
+    opened: int = -1  # the last epoch that the callbacks know to have begun
+    result: dict[str, Any] | None = None  # of an epoch that has not been measured yet
+    due: Due | None = None
+    best_epoch: int | None = None
+    stop_asked: str | None = None  # why, by whoever called stop()
+    stop_reason: str | None = None
+    ended: bool = False  # by itself: nothing is left to be resumed
+    callbacks: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # see states()
+
+    @property
+    def last_epoch(self) -> int:
+        """The number of the epoch behind its last one."""
+        return self.first_epoch + self.epochs
 
 
 class Fit:
-    """One fit of a trainer.
+    """One fit of a trainer, or what is left of it.
 
     Parameters
     ----------
     trainer : Trainer
-        Holds why the fit stops, and the history of all fits.
+        Its core trains; it holds why the fit stops, and the history of all fits.
+    plan : FitPlan
+        Kept up to date: whoever reads it inside a hook finds that hook called.
     hooks : sequence of Callback
         Called in order.
     progress : Progress
         Shows what happens.
-    history : History
-        Of this fit.
     """
 
     def __init__(
-        self, trainer: Any, hooks: Sequence[Callback], progress: Progress, history: History
+        self, trainer: Any, plan: FitPlan, hooks: Sequence[Callback], progress: Progress
     ) -> None:
         self._trainer = trainer
+        self._plan = plan
         self._hooks = hooks
         self._progress = progress
-        self._history = history
+        self.history: History = trainer.history.since(plan.first_epoch)
 
-    def run(self, epochs: int, train: Train, logs: Logs) -> None:
-        """Run the epochs.
+    def run(self, train: Train, measure: Measure) -> None:
+        """Run the epochs that are left.
 
         Parameters
         ----------
-        epochs : int
-            How many.
-        train : callable (tick, on_batch) -> dict
-            Trains an epoch: ``tick(rows done) -> go on``, ``on_batch(logs) -> go on`` or None. What
-            it returns has "end", "reason" and whatever `logs` reads.
-        logs : callable (dict) -> dict of str to float
-            Makes the epoch's logs of what `train` returned.
+        train : callable (tick, on_batch, every) -> dict
+            Trains what is left of an epoch. ``tick(rows done)`` returns 0 to stop, 1 to go on and 2
+            to have the next batch told; ``on_batch(logs) -> go on`` is called after that and after
+            each `every`-th batch of the training. What it returns has "end" and "reason".
+        measure : callable (dict) -> dict of str to float
+            Makes the epoch's logs of what the core says at its end.
         """
-        trainer = self._trainer
-        trainer._stop_reason = trainer._best_epoch = None
-        for hook in self._hooks:
-            hook.on_train_begin()
+        plan = self._plan
+        if plan.due is None or plan.due.hook != "on_epoch_end":
+            plan.stop_asked = None  # that fit has stopped
         try:
-            for _ in range(epochs):
-                self._run_epoch(train, logs)
-                if trainer._stop_reason is not None:
-                    break
-            else:
-                trainer._stop_reason = "all epochs done"
-        except KeyboardInterrupt:
-            trainer._stop_reason = "interrupted"
-            raise
+            for hook in self._hooks:
+                hook.on_train_begin()
+            self._run_epochs(train, measure)
+            for hook in self._hooks:
+                hook.on_train_end()
         except BaseException as error:
-            trainer._stop_reason = f"{type(error).__name__}: {error}"
+            interrupted = isinstance(error, KeyboardInterrupt)
+            plan.stop_reason = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
+            self._tell(error)
             raise
-        for hook in self._hooks:
-            hook.on_train_end()
+        finally:
+            plan.callbacks = states(self._hooks)
+            for record in (self.history, self._trainer.history):
+                record.stop_reason = plan.stop_reason
+                record.best_epoch = plan.best_epoch
 
-    def _run_epoch(self, train: Train, measure: Logs) -> None:
-        trainer = self._trainer
-        epoch = trainer.epoch
-        for hook in self._hooks:
-            hook.on_epoch_begin(epoch)
-        result = train(self._tick, self._batch_hook())
-        if result["end"] == "diverged":
-            trainer._stop_reason = f"diverged: {result['reason']}"
-            self._progress.warn(trainer._stop_reason)
-            return
-        if result["end"] == "stopped":
-            trainer._stop_reason = trainer._stop_reason or "stopped"
-            return
-        if "rows" in result:  # of a stream
-            self._progress.rows_known(result["rows"])
-        logs = measure(result)
-        for record in (self._history, trainer.history):
-            record.append(epoch, logs)
+    def _run_epochs(self, train: Train, measure: Measure) -> None:
+        """Do what is due from before an interruption, then epoch by epoch."""
+        plan, trainer = self._plan, self._trainer
+        self._call_due()
+        if plan.result is not None:
+            self._end_epoch(measure)
+        while plan.stop_asked is None and trainer.epoch < plan.last_epoch:
+            if not self._run_epoch(train):
+                return
+            self._end_epoch(measure)
+        plan.stop_reason = plan.stop_asked or "all epochs done"
+        plan.ended = True
+
+    def _run_epoch(self, train: Train) -> bool:
+        """Train an epoch, or what is left of it; False if it did not come to its end."""
+        plan, core = self._plan, self._trainer._core
+        epoch = core.epoch
+        if plan.opened < epoch:
+            plan.opened = epoch
+            for hook in self._hooks:
+                hook.on_epoch_begin(epoch)
+        asked = plan.stop_asked is not None  # by on_epoch_begin
+        end = {"end": "stopped"} if asked else train(self._tick, *self._batch_hook())
+        if end["end"] == "diverged":
+            plan.stop_reason, plan.ended = f"diverged: {end['reason']}", True
+            self._progress.warn(plan.stop_reason)
+            return False
+        if end["end"] == "stopped":
+            plan.stop_reason, plan.stop_asked = plan.stop_asked or "stopped", None
+            return False
+        with uninterrupted():
+            rows = core.cursor
+            plan.result = dict(core.finish_epoch())
+        self._progress.rows_known(rows)
+        return True
+
+    def _end_epoch(self, measure: Measure) -> None:
+        """Measure, record and call the callbacks."""
+        plan, trainer = self._plan, self._trainer
+        assert plan.result is not None
+        logs = dict(measure(plan.result))
+        epoch = trainer.epoch - 1
+        with uninterrupted():
+            plan.result = None
+            plan.due = Due("on_epoch_end", epoch, logs)
+            for record in (self.history, trainer.history):
+                record.append(epoch, logs)
         self._progress.epoch_done(epoch, logs)
+        self._call_due()
+
+    def _call_due(self) -> None:
+        """Call the hooks that have not been called; one that raises counts as called."""
+        due = self._plan.due
+        while due is not None and due.called < len(self._hooks):
+            due.called += 1
+            getattr(self._hooks[due.called - 1], due.hook)(due.number, due.logs)
+        self._plan.due = None
+
+    def _tell(self, error: BaseException) -> None:
+        """Call on_exception; what goes wrong there must not hide the error itself."""
         for hook in self._hooks:
-            hook.on_epoch_end(epoch, logs)
+            try:
+                hook.on_exception(error)
+            except Exception as another:
+                self._progress.warn(f"{type(hook).__name__}.on_exception: {another!r}")
 
-    def _tick(self, cursor: int) -> bool:
+    def _tick(self, cursor: int) -> int:
         self._progress.rows_done(cursor)
-        return self._trainer._stop_reason is None
+        if self._plan.stop_asked is not None:
+            return 0
+        asked = any(hook.asks_for_batches and hook.wants_next_batch() for hook in self._hooks)
+        return 2 if asked else 1
 
-    def _batch_hook(self) -> Callable[[dict[str, float]], bool] | None:
-        """Return what the engine calls after each step, or None if nobody listens."""
-        listening = [hook for hook in self._hooks if hook.wants_batches]
-        if not listening:
-            return None
-        batch = 0
+    def _batch_hook(self) -> tuple[Callable[[dict[str, float]], bool] | None, int]:
+        """Return what the engine calls after batches, and after every how many of them."""
+        intervals = [hook.batch_interval for hook in self._hooks]
+        if not any(intervals) and not any(hook.asks_for_batches for hook in self._hooks):
+            return None, 0
+        plan, core = self._plan, self._trainer._core
 
         def hook_batch(logs: dict[str, float]) -> bool:
-            nonlocal batch
-            for hook in listening:
-                hook.on_train_batch_end(batch, logs)
-            batch += 1
-            return self._trainer._stop_reason is None
+            batch = -(-core.cursor // plan.batch_size) - 1
+            plan.due = Due("on_train_batch_end", batch, logs)
+            self._call_due()
+            return plan.stop_asked is None
 
-        return hook_batch
+        return hook_batch, math.gcd(*intervals)
+
+
+def states(hooks: Sequence[Callback]) -> list[dict[str, Any]]:
+    """Return what resuming needs to know of callbacks: their classes, arguments and states."""
+    return [
+        {
+            "class": type(hook).__name__,
+            "spec": hook.to_spec() if isinstance(hook, Configurable) else None,
+            "state": hook.get_state(),
+        }
+        for hook in hooks
+    ]
+
+
+def resumed_hooks(
+    plan: FitPlan, there: Sequence[Callback], given: Sequence[Callback] | None
+) -> list[Callback]:
+    """Return the callbacks of a fit that is resumed, each with its predecessor's state.
+
+    Parameters
+    ----------
+    plan : FitPlan
+        Of that fit.
+    there : sequence of Callback
+        The objects that were in it, if it ran in this process.
+    given : sequence of Callback or None
+        Those to go on with, if the caller says.
+
+    Raises
+    ------
+    ValueError
+        If there are others than in that fit, or none and they cannot be made anew.
+    """
+    before = [one["class"] for one in plan.callbacks]
+    if given is None:
+        given = there or [_made(one) for one in plan.callbacks]
+    now = [type(hook).__name__ for hook in given]
+    if now != before:
+        raise ValueError(
+            f"resume: the fit had the callbacks [{', '.join(before)}], got [{', '.join(now)}]"
+        )
+    for hook, one in zip(given, plan.callbacks, strict=True):
+        if one["state"]:
+            hook.set_state(one["state"])
+    return list(given)
+
+
+def _made(one: Mapping[str, Any]) -> Callback:
+    """Make a callback anew from its arguments."""
+    if one["spec"] is None:
+        raise ValueError(
+            f"resume: the fit had a callback {one['class']}, which cannot be made from a file; "
+            "give callbacks=[…], all of them in their order"
+        )
+    return cast(Callback, Configurable.from_spec(one["spec"]))
 
 
 def check_hooks(hooks: Sequence[Callback]) -> None:

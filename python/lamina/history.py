@@ -79,6 +79,16 @@ class History:
             values.append(float(logs.get(key, float("nan"))))
         self.epoch.append(int(epoch))
 
+    def since(self, epoch: int) -> History:
+        """Return a history of the epochs from number `epoch` on."""
+        later = History(self.seed)
+        places = [place for place, number in enumerate(self.epoch) if number >= epoch]
+        later.epoch = [self.epoch[place] for place in places]
+        later.history = {
+            key: [values[place] for place in places] for key, values in self.history.items()
+        }
+        return later
+
     @property
     def best_epoch(self) -> int | None:
         """Number of the best epoch, as it stands in `epoch`, or None.

@@ -28,9 +28,11 @@ class Progress:
         Of the fit.
     rows : int or None
         Of an epoch; None if nobody knows.
+    done : int
+        Epochs that are done already.
     """
 
-    def __init__(self, verbose: int | str, epochs: int, rows: int | None) -> None:
+    def __init__(self, verbose: int | str, epochs: int, rows: int | None, done: int = 0) -> None:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"fit: verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
         if verbose == "auto":
@@ -38,7 +40,7 @@ class Progress:
         self._lines = verbose == 2
         self._show_bar = verbose == 1
         self._epochs, self._rows = epochs, rows
-        self._done = 0
+        self._done = done
         self._bar: Any = None
         self._start = time.perf_counter()
 
@@ -49,13 +51,14 @@ class Progress:
 
             self._bar = tqdm(
                 total=None if self._rows is None else self._epochs * self._rows,
+                initial=self._done * (self._rows or 0),
                 unit=" rows",
                 unit_scale=True,
                 # A terminal that does not know its width (0 columns) would get no bar at all.
                 dynamic_ncols=shutil.get_terminal_size((0, 0)).columns > 0,
                 ncols=None if shutil.get_terminal_size((0, 0)).columns > 0 else 100,
                 leave=True,
-                desc=f"epoch 1/{self._epochs}",
+                desc=f"epoch {self._done + 1}/{self._epochs}",
             )
         return self
 

@@ -7,14 +7,25 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lamina._isa import core
 from lamina.data import Dataset, class_weights, dataset
 from lamina.sparse import dense_alone
 from lamina.streams import Stream
 from lamina.windows import Window, WindowReader, draw_windows, multiple_of
 
-__all__ = ["StreamData", "refuse_beside_stream", "training"]
+__all__ = [
+    "ANEW",
+    "RESUMED",
+    "RESUMED_WITH_OTHER_DATA",
+    "StreamData",
+    "refuse_beside_stream",
+    "signature",
+    "training",
+]
 
-Train = Callable[[Any, Any], Mapping[str, Any]]
+Train = Callable[..., Mapping[str, Any]]
+# How a fit begins, as in the core.
+ANEW, RESUMED, RESUMED_WITH_OTHER_DATA = range(3)
 
 
 class StreamData:
@@ -98,9 +109,9 @@ class StreamData:
 
 @contextlib.contextmanager
 def training(
-    trainer: Any, data: Dataset | StreamData, settings: tuple[Any, ...]
+    trainer: Any, data: Dataset | StreamData, settings: tuple[Any, ...], begin: int = ANEW
 ) -> Iterator[Train]:
-    """Begin a fit of the core; yield what trains an epoch.
+    """Begin a fit of the core, or go on with one; yield what trains an epoch up to its end.
 
     Parameters
     ----------
@@ -111,12 +122,16 @@ def training(
         What is trained on.
     settings : tuple
         What the core's begin_fit takes after the data: batch size, epochs, shuffle and the rest.
+    begin : {ANEW, RESUMED, RESUMED_WITH_OTHER_DATA}
+        How.
     """
     core = trainer._core
     if isinstance(data, Dataset):
-        core.begin_fit(*data, *settings)
+        if begin == RESUMED:
+            _check_signature(core, data, settings)
+        core.begin_fit(*data, *settings, begin=begin)
         try:
-            yield core.run_epoch
+            yield core.run_window
         finally:
             core.end_fit()
         return
@@ -125,15 +140,24 @@ def training(
     orders = (draw_windows(trainer.seed, begun + e) if shuffle else None for e in range(epochs))
     with data.reader(max(1, batch_size), orders) as reader:
         windows = reader.epoch()
-        first = next(windows)
+        number, rows, first = 0, 0, next(windows)
+        if begin == RESUMED and core.cursor > 0:  # each epoch begins with another window
+            _check_signature(core, first.data, settings)
+            number, rows, first = _window_of(core.cursor, first, windows)
         core.begin_fit(
-            *first.data, *settings, first_row=first.first_row, stream_rows=data.size or 0
+            *first.data,
+            *settings,
+            first_row=first.first_row,
+            stream_rows=data.size or 0,
+            begin=begin,
+            window=number,
+            window_begin=rows,
         )
         waiting: Iterable[Window] = itertools.chain([first], windows)
 
-        def train(tick: Any, on_batch: Any) -> Mapping[str, Any]:
+        def train(tick: Any, on_batch: Any, every: int) -> Mapping[str, Any]:
             nonlocal waiting
-            result = _train_epoch(core, waiting, first, tick, on_batch)
+            result = _train_epoch(core, waiting, first, tick, on_batch, every)
             waiting = reader.epoch()
             return result
 
@@ -143,22 +167,50 @@ def training(
             core.end_fit()
 
 
+def _check_signature(core: Any, data: Dataset, settings: tuple[Any, ...]) -> None:
+    """Refuse data that are not those of the fit that is to be resumed."""
+    batch_size, _, shuffle, *_ = settings
+    if signature(data, batch_size, shuffle) != core.data_signature:
+        raise ValueError(
+            "resume: these are other data than the fit began with: another number of rows, or "
+            "other values in X, y or sample_weight. Give the same, or other_data=True to go on "
+            "with these"
+        )
+
+
+def _window_of(cursor: int, first: Window, windows: Iterator[Window]) -> tuple[int, int, Window]:
+    """Pass over the windows of an epoch that have been trained on.
+
+    Return the next one's number, the rows before it, and itself.
+    """
+    number, rows, window = 0, 0, first
+    while cursor > 0 and cursor >= rows + len(window.data.inputs[0]):
+        following = next(windows, None)
+        if following is None:
+            break  # all of them
+        number, rows, window = number + 1, rows + len(window.data.inputs[0]), following
+    return number, rows, window
+
+
 def _train_epoch(
-    core: Any, windows: Iterable[Window], begun: Window, tick: Any, on_batch: Any
+    core: Any, windows: Iterable[Window], begun: Window, tick: Any, on_batch: Any, every: int
 ) -> Mapping[str, Any]:
     """Train on the windows of an epoch; the fit has begun with the window `begun`."""
-    rows = 0
+    result: Mapping[str, Any] = {}
     for window in windows:
-        if rows and not tick(rows):
+        if result and not tick(core.cursor):
             return {"end": "stopped"}
         if window is not begun:
             core.next_window(*window.data[:3], window.first_row)
-        result: Mapping[str, Any] = core.run_window(tick, on_batch)
+        result = core.run_window(tick, on_batch, every)
         if result["end"] != "complete":
-            return result
-        rows += len(window.data.inputs[0])
-    done: Mapping[str, Any] = core.finish_epoch()
-    return {**done, "rows": rows}
+            break
+    return result
+
+
+def signature(data: Dataset, batch_size: int = 0, shuffle: bool = False) -> int:
+    """Return a mark of such data: their shapes, and some of their values."""
+    return int(core.signature(*data, batch_size, shuffle))
 
 
 def refuse_beside_stream(y: Any, sample_weight: Any, validation_split: float = 0.0) -> None:

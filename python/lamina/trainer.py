@@ -11,8 +11,15 @@ from numpy.typing import ArrayLike
 from lamina._config import spec_json
 from lamina._isa import core
 from lamina.callbacks import Callback
-from lamina.data import Dataset, class_weights, dataset, split_rows
-from lamina.fitting import Fit, check_hooks
+from lamina.data import (
+    Dataset,
+    class_weight_of,
+    class_weight_spec,
+    class_weights,
+    dataset,
+    split_rows,
+)
+from lamina.fitting import Fit, FitPlan, check_hooks, resumed_hooks
 from lamina.heads import Heads
 from lamina.history import History
 from lamina.losses import Loss
@@ -23,7 +30,15 @@ from lamina.model import Model
 from lamina.online import OnlineTraining
 from lamina.optimizers import Optimizer
 from lamina.progress import Progress
-from lamina.streaming import StreamData, refuse_beside_stream, training
+from lamina.streaming import (
+    ANEW,
+    RESUMED,
+    RESUMED_WITH_OTHER_DATA,
+    StreamData,
+    refuse_beside_stream,
+    signature,
+    training,
+)
 from lamina.streams import Stream, as_stream, is_stream
 
 __all__ = ["Trainer"]
@@ -151,8 +166,8 @@ class Trainer(OnlineTraining):
         self.optimizer = optimizer
         self.history = History(self.seed)
         self._split: tuple[tuple[int, float, bool], tuple[list[int], list[int]]] | None = None
-        self._stop_reason: str | None = None
-        self._best_epoch: int | None = None
+        self._plan: FitPlan | None = None  # of the last fit
+        self._hooks: list[Callback] = []
 
     @property
     def metrics(self) -> list[Metric]:
@@ -251,44 +266,158 @@ class Trainer(OnlineTraining):
         """
         if epochs < 1:
             raise ValueError(f"fit: epochs must be at least 1, got {epochs}")
-        data: Dataset | StreamData
-        held_out = self._validation(validation_data, epochs)
-        if is_stream(X, y):
-            refuse_beside_stream(y, sample_weight, validation_split)
-            data = self._streamed(as_stream(X), epochs, class_weight)
-        else:
-            data = self._dataset(X, y, sample_weight)
-            if class_weight is not None:
-                data = self._with_class_weights(data, class_weight)
-            if held_out is None and validation_split:
-                data, held_out = self._hold_out(data, validation_split, shuffle)
+        plan = FitPlan(
+            self.epoch,
+            int(epochs),
+            int(batch_size),
+            bool(shuffle),
+            bool(check_input),
+            float(validation_split),
+            class_weight_spec(class_weight),
+        )
+        hooks = list(callbacks or ())
+        return self._run(plan, hooks, (X, y, sample_weight), validation_data, verbose)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the last fit was interrupted, so that :meth:`resume` can go on with it."""
+        return self._plan is not None and not self._plan.ended
+
+    def resume(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation_data: tuple[Any, ...] | Stream | None = None,
+        sample_weight: ArrayLike | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        verbose: int | str = "auto",
+        other_data: bool = False,
+    ) -> History:
+        """Go on with the last fit, which was interrupted, as if it had not been: bit for bit.
+
+        It may have been ended by Ctrl-C, an exception, :meth:`stop` inside an epoch or a time
+        budget, or with its process (see :func:`lamina.load_checkpoint`). The number of epochs, the
+        batch size and the other settings are those of that fit; weights that were changed since
+        then, by hand or by restoring the best, are those of its last step again. Each callback is
+        called once for every batch and epoch, however often the fit is interrupted.
+
+        Parameters
+        ----------
+        X, y, sample_weight, validation_data
+            The same as were given to :meth:`fit`.
+        callbacks : sequence of Callback, optional
+            Of the same classes in the same order as in that fit; each goes on with the state that
+            its predecessor had. Default: those of that fit, after :func:`lamina.load_checkpoint`
+            made anew from their arguments.
+        verbose
+            As in :meth:`fit`.
+        other_data : bool, default False
+            Go on with other data: in a new epoch, with the same optimizer state and settings.
+
+        Returns
+        -------
+        History
+            Of all epochs of that fit.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to resume, if the data are others than those that the fit began
+            with (by their shapes and a sample of their values), or the callbacks.
+        KeyboardInterrupt and others
+            As in :meth:`fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import lamina as lm
+        >>> x = np.linspace(-1, 1, 64).reshape(-1, 1)
+        >>> model = lm.Model([lm.Input(1), lm.Dense(8, activation="tanh"), lm.Dense(1)], seed=0)
+        >>> trainer = lm.Trainer(model, loss="mse")
+        >>> def stop_in_epoch_2(batch, logs):
+        ...     if trainer.epoch == 2 and batch == 1:
+        ...         trainer.stop("for an example")
+        >>> stopping = lm.LambdaCallback(on_train_batch_end=stop_in_epoch_2)
+        >>> len(trainer.fit(x, x**2, epochs=5, batch_size=16, callbacks=[stopping], verbose=0))
+        2
+        >>> len(trainer.resume(x, x**2, verbose=0))
+        5
+        """
+        plan = self._plan
+        if plan is None or plan.ended:
+            why = (
+                "no fit has been" if plan is None else f"the last fit has ended: {plan.stop_reason}"
+            )
+            raise ValueError(f"resume: {why}; fit(...) trains further epochs")
+        hooks = resumed_hooks(plan, self._hooks, callbacks)
+        begin = RESUMED_WITH_OTHER_DATA if other_data else RESUMED
+        return self._run(plan, hooks, (X, y, sample_weight), validation_data, verbose, begin)
+
+    def _run(
+        self,
+        plan: FitPlan,
+        hooks: list[Callback],
+        given: tuple[Any, Any, Any],
+        validation_data: Any,
+        verbose: int | str,
+        begin: int = ANEW,
+    ) -> History:
+        """Run a plan: check everything, then begin."""
+        data, held_out = self._data(plan, given, validation_data)
+        if validation_data is not None or begin == RESUMED:
+            self._check_validation(plan, held_out if validation_data is not None else None, begin)
         for part in (held_out, data if self.set_metrics_on_training else None):
             if part is not None:
                 self._measuring.check(part)
-        hooks = list(callbacks or ())
         check_hooks(hooks)
-        progress = Progress(verbose, epochs, data.size)
-        history = History(self.seed)
-        fit = Fit(self, hooks, progress, history)
+        done = self.epoch - plan.first_epoch
+        progress = Progress(verbose, plan.epochs, data.size, done)
         for hook in hooks:
             hook.trainer = self
             hook.model = self.model
             hook.check(self._measuring.keys(validated=held_out is not None))
         if self._core.fitting:
             raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
-        settings = (batch_size, epochs, shuffle, self.num_threads, check_input, *self._scheduling)
-        try:
-            with training(self, data, settings) as train, progress:
-                fit.run(
-                    epochs,
-                    train,
-                    lambda result: self._measuring.logs(result, data, held_out),
-                )
-        finally:
-            for record in (history, self.history):
-                record.stop_reason = self._stop_reason
-                record.best_epoch = self._best_epoch
-        return history
+        fit = Fit(self, plan, hooks, progress)
+        left = plan.epochs - done
+        settings = (
+            *(plan.batch_size, left, plan.shuffle, self.num_threads, plan.check_input),
+            *self._scheduling,
+        )
+        with training(self, data, settings, begin) as train, progress:
+            self._plan, self._hooks = plan, hooks
+            fit.run(train, lambda result: self._measuring.logs(result, data, held_out))
+        return fit.history
+
+    def _data(
+        self, plan: FitPlan, given: tuple[Any, Any, Any], validation_data: Any
+    ) -> tuple[Dataset | StreamData, Dataset | StreamData | None]:
+        """Return what is trained and what is measured on."""
+        X, y, sample_weight = given
+        weights = class_weight_of(plan.class_weight)
+        held_out = self._validation(validation_data, plan.epochs)
+        if is_stream(X, y):
+            refuse_beside_stream(y, sample_weight, plan.validation_split)
+            return self._streamed(as_stream(X), plan.epochs, weights), held_out
+        data = self._dataset(X, y, sample_weight)
+        if weights is not None:
+            data = self._with_class_weights(data, weights)
+        if held_out is None and plan.validation_split:
+            return self._hold_out(data, plan.validation_split, plan.shuffle)
+        return data, held_out
+
+    def _check_validation(
+        self, plan: FitPlan, held_out: Dataset | StreamData | None, begin: int
+    ) -> None:
+        """Note which data are measured on; refuse to resume with others."""
+        mark = 0 if isinstance(held_out, StreamData) else held_out and signature(held_out)
+        if begin == RESUMED and mark != plan.validation_signature:
+            had = "other" if plan.validation_signature is not None else "no"
+            raise ValueError(
+                f"resume: the fit had {had} validation_data; give what it had, or other_data=True"
+            )
+        plan.validation_signature = mark
 
     def stop(self, reason: str = "stopped") -> None:
         """End the running fit: inside an epoch after the step, in ``on_epoch_end`` after the epoch.
@@ -298,7 +427,8 @@ class Trainer(OnlineTraining):
         reason : str
             Becomes ``history.stop_reason``.
         """
-        self._stop_reason = reason
+        if self._plan is not None:
+            self._plan.stop_asked = reason
 
     def evaluate(
         self,
@@ -405,13 +535,13 @@ class Trainer(OnlineTraining):
         """
         self._core.reset()
         self.history = History(self.seed)
-        self._split = None
-        self._stop_reason = self._best_epoch = None
+        self._split = self._plan = None
 
     def snapshot_best(self, epoch: int, value: float) -> None:
         """Keep a copy of the weights as the best so far (EarlyStopping calls this)."""
         self._core.keep_best(value, epoch)
-        self._best_epoch = epoch
+        if self._plan is not None:
+            self._plan.best_epoch = epoch
 
     def restore_best(self) -> bool:
         """Go back to the weights that :meth:`snapshot_best` kept; False if there are none."""

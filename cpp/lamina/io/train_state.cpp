@@ -29,6 +29,7 @@ Json counters(const Trainer& t) {
           {"has_best", s.has_best},
           {"best_value", s.best_value},
           {"best_epoch", s.best_epoch},
+          {"shows_best", s.shows_best},
           {"iterations", t.optimizer->iterations},
           {"collected", t.optimizer->collected},
           {"planned_steps", t.optimizer->planned_steps},
@@ -63,6 +64,8 @@ std::string encode_of(TrainerOf<T>& trainer) {
   for_buffers(trainer, [&](const std::string& name, Buffer<T>& b) {
     if (!b.empty()) add(name, b.data(), b.size());
   });
+  if (trainer.state.cursor > 0 && trainer.good())  // where a divergence in this epoch leads
+    add("good", trainer.good()->data(), trainer.good()->size());
   std::string bytes = encode(file);
   if (as_found) slots = std::move(*as_found);  // whoever saves changes nothing
   return bytes;
@@ -93,6 +96,7 @@ void check_buffers(const TrainerOf<T>& trainer, const TensorFile& file, bool ste
   check("average", stepped && settings.use_ema);
   check("best", false);
   check("raw", false);
+  check("good", false);
 }
 
 template <class T>
@@ -107,6 +111,11 @@ void load_buffers(TrainerOf<T>& trainer, const TensorFile& file, bool stepped,
     b.allocate(entry.shape[0]);
     file.read(entry, b.data());
   });
+  trainer.good() = nullptr;
+  if (file.find("good")) {
+    trainer.good() = std::make_shared<Buffer<T>>(trainer.model->graph().parameters.size);
+    file.read(expected(trainer, "good"), trainer.good()->data());
+  }
   Slots<T>& slots = trainer.optimizer->template slots<T>();
   if (!stepped) {  // the next fit makes them
     slots = {};
@@ -141,6 +150,7 @@ Counters read_counters(const Json& json) {
   s.best_value =
       json.at("best_value").is_null() ? std::nan("") : json.at("best_value").get<double>();
   s.best_epoch = json.at("best_epoch");
+  s.shows_best = json.value("shows_best", false);
   c.iterations = json.at("iterations");
   c.collected = json.value("collected", std::uint64_t{0});
   c.since = json.value("since", c.since);

@@ -23,6 +23,7 @@ std::vector<MemoryPart> TrainerOf<T>::memory(const FitOptions& options, Index ro
       {"optimizer state", slots},
       {"snapshot", all},
       {"best weights", keeps_best || !best_.empty() ? all : 0},
+      {"last weights, where the best are shown", keeps_best && !settings.use_ema ? all : 0},
       {"moving average, and what lies beneath it", settings.use_ema ? 2 * all : 0},
       {"stored gradients", stores || net_.has_gradients() ? all : 0},
       {"sum of gradients", settings.accumulates() ? of_optimizer : 0},

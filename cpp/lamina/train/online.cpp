@@ -80,7 +80,7 @@ StepResult TrainerOf<T>::step_online(const Data& data, const OnlineOptions& opti
     }
   } const ending{*this};
   o.in_fit = true;
-  go_on_beneath_average();
+  go_on_beneath();
   o.follow(table, net_.weights());
   o.epoch = state.epoch;
   return runner.run({{nullptr, 0, n}, &data.inputs}, data, &o,

@@ -6,24 +6,28 @@
 #include "lamina/train/order.hpp"
 
 namespace lamina {
-namespace {
-
-// A cheap mark of the data that an open epoch belongs to: shapes, and the target's bits.
 std::uint64_t signature(const Data& data, Index batch_size, bool shuffle) {
+  constexpr Index kRows = 256, kColumns = 8;  // that are looked at
   std::uint64_t hash = 1469598103934665603ull;
   const auto mix = [&](std::uint64_t x) { hash = (hash ^ x) * 1099511628211ull; };
+  const auto mix_some = [&](const ArrayView& a) {
+    mix(static_cast<std::uint64_t>(a.columns));
+    mix(static_cast<std::uint64_t>(a.entries));
+    if (a.empty() || a.sparse()) return;
+    const Index rows = std::max<Index>(1, data.rows() / kRows),
+                columns = std::max<Index>(1, a.columns / kColumns);
+    for (Index r = 0; r < data.rows(); r += rows)
+      for (Index j = 0; j < a.columns; j += columns)
+        mix(std::bit_cast<std::uint64_t>(read_element(a, data.source(r), j)));
+  };
   mix(static_cast<std::uint64_t>(data.rows()));
   mix(static_cast<std::uint64_t>(batch_size));
   mix(shuffle);
-  for (const ArrayView& x : data.inputs) mix(static_cast<std::uint64_t>(x.columns));
-  const Index step = std::max<Index>(1, data.rows() / 1024);
-  for (const ArrayView& y : data.targets)
-    for (Index r = 0; r < data.rows() && !y.empty(); r += step)
-      mix(std::bit_cast<std::uint64_t>(read_element(y, data.source(r), 0)));
+  for (const ArrayView& x : data.inputs) mix_some(x);
+  for (const ArrayView& y : data.targets) mix_some(y);
+  mix_some(data.weights);
   return hash;
 }
-
-}  // namespace
 
 // A step is forward, backward and the gradients, and the update of every weight, which is the most
 // of it where there are large embeddings.
@@ -80,18 +84,25 @@ void Trainer::plan_schedules(Index rows, const FitOptions& options) {
   o.planned_epochs = state.epoch + epochs;
 }
 
-// If the last fit left the average in the model: back to the weights beneath it.
+// The last fit may have left the average or the best weights in the model. A fit goes on beneath
+// the average, or with the best weights; one that is resumed always with those of its last step.
 template <class T>
-void TrainerOf<T>::go_on_beneath_average() {
+void TrainerOf<T>::go_on_beneath(bool resumed) {
   if (raw_.empty()) return;
   Slots<T>& s = optimizer->slots<T>();
-  const bool ours = s.average.size() == raw_.size();
-  if (ours && std::memcmp(net_.weights(), s.average.data(), raw_.bytes()) != 0)
-    std::copy_n(net_.weights(), raw_.size(), s.average.data());  // the user's own: begin there
-  else if (ours)
+  const bool averages = s.average.size() == raw_.size();
+  const bool shows_average = averages && !state.shows_best &&
+                             std::memcmp(net_.weights(), s.average.data(), raw_.bytes()) == 0;
+  if (resumed) {
+    std::copy_n(raw_.data(), raw_.size(), net_.weights());
+  } else if (shows_average) {
     for (const Tensor& t : net_.graph().parameters.tensors)
       if (t.trainable)  // what has been frozen stays as it is seen
         std::copy_n(raw_.data() + t.offset, t.size, net_.weights() + t.offset);
+  } else if (averages) {  // the best, or the user's own: begin there
+    std::copy_n(net_.weights(), raw_.size(), s.average.data());
+  }
+  state.shows_best = false;
   spare_ = {};
   std::swap(raw_, spare_);
 }
@@ -103,8 +114,14 @@ static Batch all_rows(const Data& data) {
 // Keeps what a divergence in the first epoch goes back to. Returns the weights that the first fit
 // begins with, if its data say: they become the model's when nothing else can fail.
 template <class T>
-Buffer<T> TrainerOf<T>::publish_start(const Data& data, int threads) {
+Buffer<T> TrainerOf<T>::publish_start(const Data& data, int threads, bool resumed) {
   Buffer<T> start;
+  if (resumed && state.cursor > 0 && snapshot_) {  // the end of the last good epoch, as before
+    start.allocate(snapshot_->size());
+    std::copy_n(snapshot_->data(), snapshot_->size(), start.data());
+    net_.publish(start.data(), snapshot_);
+    return {};
+  }
   if (net_.awaits_data()) start = net_.learned_from(all_rows(data), threads);
   if (start.empty())
     snapshot();
@@ -120,12 +137,17 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   check_data(net_, objective_, data, options.check_inputs, thread_count(options.num_threads));
   const Index n = data.rows(), batch = std::min(options.batch_size, n);
   const std::uint64_t mark = signature(data, options.batch_size, options.shuffle);
-  const bool resumed = state.cursor > 0 && state.data_signature == mark && !data.window;
-  if (!resumed && length_comes_from_fit())
+  const bool same = options.begin == Begin::resumed;
+  const bool in_epoch =
+      state.cursor > 0 && (same || (state.data_signature == mark && !data.window));
+  const bool planned = in_epoch || (options.begin != Begin::anew && optimizer->iterations > 0);
+  if (!planned && length_comes_from_fit())
     plan_schedules(data.window ? options.stream_rows : n, options);
-  const Buffer<T> start = publish_start(data, options.scheduling.exact_threads
-                                                  ? thread_count(options.num_threads)
-                                                  : looking_threads(net_, options.num_threads, n));
+  const Buffer<T> start = publish_start(data,
+                                        options.scheduling.exact_threads
+                                            ? thread_count(options.num_threads)
+                                            : looking_threads(net_, options.num_threads, n),
+                                        in_epoch);
   struct Unpublish {  // if the rest fails, nobody would end the fit
     ModelOf<T>* net;
     ~Unpublish() {
@@ -133,21 +155,22 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
     }
   } unless_begun{&net_};
   optimizer->in_fit = false;
-  go_on_beneath_average();
+  go_on_beneath(options.begin != Begin::anew);
   spare_ = {};
   make_ready(options, batch, start.empty() ? net_.weights() : start.data());
   data_ = std::move(data);
   options_ = options;
-  if (!resumed) state.cursor = 0, state.open = {};
-  state.data_signature = mark;
+  if (!in_epoch) state.cursor = 0, state.open = {};
+  if (!same || !in_epoch) state.data_signature = mark;
   order_epoch_ = ~0ull;
-  window_ = 0;
-  window_first_ = 0;
+  window_ = options.window;
+  window_first_ = options.window_begin;
   optimizer->in_fit = true;
   std::copy_n(start.data(), start.size(), net_.weights());
   net_.note_data_seen();
   guard_ = std::move(guard);
   unless_begun.net = nullptr;
+  if (options.begin != Begin::anew && !in_epoch && optimizer->iterations > 0) snapshot();
 }
 
 template <class T>
@@ -236,6 +259,8 @@ void TrainerOf<T>::next_window(Data data) {
   order_epoch_ = ~0ull;
   const Index batch = std::min(options_.batch_size, data.rows());
   if (batch > runner_batch_) make_ready(options_, batch, net_.weights());  // the first was short
+  if (state.cursor == 0)  // a stream's mark is that of the window that an epoch begins with
+    state.data_signature = signature(data, options_.batch_size, options_.shuffle);
   data_ = std::move(data);
 }
 
@@ -243,6 +268,10 @@ void TrainerOf<T>::next_window(Data data) {
 template <class T>
 EpochResult TrainerOf<T>::run_window(Monitor& monitor) {
   if (!guard_) throw StateError("run_epoch: begin_fit first");
+  if (state.shows_best) {  // a callback went back to them, and the fit goes on
+    go_on_beneath();
+    snapshot();
+  }
   const Index n = window_first_ + data_.rows();
   optimizer->epoch = state.epoch;
   EpochResult result;
@@ -288,7 +317,6 @@ void TrainerOf<T>::end_fit() {
   optimizer->in_fit = false;
   use_average();
   net_.unpublish();
-  if (data_.window) state.cursor = 0, state.open = {};  // it cannot be gone on with
   data_ = {};
   if (runner_threads_ > 1) release_threads();
 }
@@ -312,18 +340,25 @@ double TrainerOf<T>::penalty() const {
 template <class T>
 const T* TrainerOf<T>::evaluation_weights() const {
   const Slots<T>& s = optimizer->slots<T>();
-  return fitting() && !s.average.empty() ? s.average.data() : net_.weights();
+  return fitting() && !s.average.empty() && !state.shows_best ? s.average.data() : net_.weights();
+}
+
+// Puts such weights into the model; those of the last step are kept beneath.
+template <class T>
+void TrainerOf<T>::show(const T* weights) {
+  const Index n = net_.graph().parameters.size;
+  if (raw_.empty()) {
+    std::swap(raw_, spare_);
+    raw_.reserve(n);
+    std::copy_n(net_.weights(), n, raw_.data());
+  }
+  std::copy_n(weights, n, net_.weights());
 }
 
 template <class T>
 void TrainerOf<T>::use_average() {
   const Slots<T>& s = optimizer->slots<T>();
-  if (s.average.empty()) return;
-  const Index n = net_.graph().parameters.size;
-  std::swap(raw_, spare_);
-  raw_.reserve(n);
-  std::copy_n(net_.weights(), n, raw_.data());
-  std::copy_n(s.average.data(), n, net_.weights());
+  if (!s.average.empty() && !state.shows_best) show(s.average.data());
 }
 
 template <class T>
@@ -372,11 +407,12 @@ template <class T>
 bool TrainerOf<T>::restore_best() {
   if (!state.has_best || best_.empty()) return false;
   const auto guard = fitting() ? nullptr : std::make_unique<Model::Guard>(net_);
-  raw_ = {};
-  std::copy_n(best_.data(), best_.size(), net_.weights());
-  Slots<T>& s = optimizer->slots<T>();
-  if (!s.average.empty()) std::copy_n(best_.data(), best_.size(), s.average.data());
-  if (fitting()) snapshot();  // predictions see them, too
+  show(best_.data());
+  state.shows_best = true;
+  if (fitting()) {  // predictions see them, too; what a divergence goes back to stays
+    std::shared_ptr<Buffer<T>> seen;
+    net_.publish(net_.weights(), state.cursor > 0 ? seen : snapshot_);
+  }
   return true;
 }
 

@@ -20,7 +20,12 @@ struct TrainState {
   bool has_best = false;
   double best_value = 0;
   std::uint64_t best_epoch = 0;
+  bool shows_best = false;  // the model's weights are the best ones, not those of the last step
 };
+
+// How a fit begins: with an epoch of its own (or what an interrupted one on the same data left of
+// it); as what is left of an interrupted fit; or as that, but with other data, in a new epoch.
+enum class Begin { anew, resumed, resumed_with_other_data };
 
 struct FitOptions {
   Index batch_size = 128;
@@ -30,7 +35,13 @@ struct FitOptions {
   bool check_inputs = true;
   Scheduling scheduling;
   Index stream_rows = 0;  // of an epoch, where the data are a window; 0: nobody knows
+  Begin begin = Begin::anew;
+  std::uint32_t window = 0;  // of a stream that is resumed in an epoch: which one the data are,
+  Index window_begin = 0;    // and how many rows the epoch has had before it
 };
+
+// A mark of the data that a fit belongs to: their shapes, and some of their values.
+std::uint64_t signature(const Data& data, Index batch_size, bool shuffle);
 
 enum class EpochEnd { complete, stopped, diverged };
 
@@ -87,8 +98,9 @@ class Trainer {
   virtual const std::vector<double>& train_on_batch(Data& data, const OnlineOptions& options) = 0;
 
   virtual void keep_best(double value, std::uint64_t epoch) = 0;
-  virtual bool restore_best() = 0;  // false if none was kept
-  virtual void reset() = 0;         // optimizer and state begin anew; weights stay
+  // False if none was kept. What is trained next goes on from them, but for a fit that is resumed.
+  virtual bool restore_best() = 0;
+  virtual void reset() = 0;  // optimizer and state begin anew; weights stay
   virtual std::size_t bytes() const = 0;
   // What a fit to so many rows will hold beside its data; `keeps_best`: as EarlyStopping does.
   virtual std::vector<MemoryPart> memory(const FitOptions& options, Index rows,
@@ -127,14 +139,15 @@ class TrainerOf final : public Trainer {
 
   Buffer<T>& best() { return best_; }
   Buffer<T>& raw() { return raw_; }
+  std::shared_ptr<Buffer<T>>& good() { return snapshot_; }
 
  private:
   friend class Trainer;
   void make_ready(const FitOptions& options, Index batch, const T* weights);
   std::size_t batch_bytes(const FitOptions& options, Index batch) const;
   int fit_threads(const FitOptions& options, Index batch) const;
-  Buffer<T> publish_start(const Data& data, int threads);
-  void go_on_beneath_average();
+  Buffer<T> publish_start(const Data& data, int threads, bool resumed);
+  void go_on_beneath(bool resumed = false);
   Batch next_batch();
   bool passed(StepResult step, EpochResult& result);
   void roll_back();
@@ -142,6 +155,7 @@ class TrainerOf final : public Trainer {
   double penalty() const;
   // The weights that predictions use: the moving average if there is one.
   const T* evaluation_weights() const;
+  void show(const T* weights);
   void use_average();
   void require_ready_for_batches() const;
   StepResult step_online(const Data& data, const OnlineOptions& options);
@@ -160,7 +174,7 @@ class TrainerOf final : public Trainer {
   std::vector<std::int64_t> order_;
   std::uint64_t order_epoch_ = ~0ull;
   std::shared_ptr<Buffer<T>> snapshot_;
-  Buffer<T> best_, raw_;  // raw_: the weights beneath the average, between fits
+  Buffer<T> best_, raw_;  // raw_: the last step's weights, where the model shows average or best
   Buffer<T> spare_;       // raw_'s memory while that is empty
   OnlineRunner<T> online_;
 };

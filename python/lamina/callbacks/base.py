@@ -49,9 +49,19 @@ class Callback:
         self._trainer = trainer
 
     @property
-    def wants_batches(self) -> bool:
-        """Whether `on_train_batch_end` does anything, so that the engine must stop for it."""
-        return type(self).on_train_batch_end is not Callback.on_train_batch_end
+    def batch_interval(self) -> int:
+        """After every how many batches the engine must call `on_train_batch_end`; 0: after none.
+
+        By default 1 if the class overrides it. Batches count over the whole training. Where several
+        callbacks listen, one may be called more often than it asked for.
+        """
+        return int(type(self).on_train_batch_end is not Callback.on_train_batch_end)
+
+    asks_for_batches: bool = False  # whether wants_next_batch() must be asked
+
+    def wants_next_batch(self) -> bool:
+        """Tell, some 20 times a second, whether to be called after the next batch."""
+        return False
 
     def _has_state(self) -> bool:
         return bool(self.get_state())
@@ -79,6 +89,12 @@ class Callback:
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Do something after each training step; `batch` counts from 0 in each epoch."""
+
+    def on_exception(self, error: BaseException) -> None:
+        """Do something when the fit ends with an exception, Ctrl-C's KeyboardInterrupt too.
+
+        Then `on_train_end` is not called. The exception goes on to the caller of fit.
+        """
 
     def get_state(self) -> dict[str, Any]:
         """Return what a checkpoint must keep, in JSON's types; empty if there is nothing."""
@@ -131,9 +147,9 @@ class LambdaCallback(Callback):
         }
 
     @property
-    def wants_batches(self) -> bool:
-        """Whether there is a function for batches."""
-        return self._functions["on_train_batch_end"] is not None
+    def batch_interval(self) -> int:
+        """1 if there is a function for batches."""
+        return int(self._functions["on_train_batch_end"] is not None)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Call the function, if there is one."""

@@ -91,9 +91,8 @@ class EarlyStopping(MonitoringCallback):
         self.best_epoch: int | None = None
         self.stopped_epoch: int | None = None
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Look at the value; keep the weights if it is the best, stop if patience is at an end."""
-        value = self._value(logs)
+    def _look(self, epoch: int, value: float) -> None:
+        """Keep the weights if the value is the best, stop if patience is at an end."""
         self.wait += 1
         if self._improves(value):
             self.wait, self.best, self.best_epoch = 0, value, epoch
@@ -107,6 +106,11 @@ class EarlyStopping(MonitoringCallback):
         """Go back to the best weights."""
         if self.restore_best_weights and self.best_epoch is not None:
             self.trainer.restore_best()
+
+    def on_exception(self, error: BaseException) -> None:
+        """Go back to the best weights on Ctrl-C; ``trainer.resume`` goes on from the last."""
+        if isinstance(error, KeyboardInterrupt):
+            self.on_train_end()
 
     def _has_state(self) -> bool:
         return self.wait > 0 or self.best is not None

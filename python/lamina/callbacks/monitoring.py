@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from lamina._config import Configurable
 from lamina.callbacks.base import Callback, Logs
+from lamina.interrupts import uninterrupted
 from lamina.metrics._base import direction, find_key
 
 __all__ = ["MonitoringCallback"]
@@ -25,6 +26,10 @@ class MonitoringCallback(Callback, Configurable):
         """Set the counters to where a fit begins."""
         raise NotImplementedError
 
+    def _look(self, epoch: int, value: float) -> None:
+        """Count an epoch's value, and do what follows."""
+        raise NotImplementedError
+
     def check(self, keys: Sequence[str]) -> None:
         """Raise ValueError if `monitor` is not among the keys or its direction is not known."""
         self._key(keys)
@@ -35,6 +40,12 @@ class MonitoringCallback(Callback, Configurable):
         if not self._resumed:
             self._forget()
         self._resumed = False
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Look at the value; counters and what follows from them change together or not at all."""
+        value = self._value(logs)
+        with uninterrupted():
+            self._look(epoch, value)
 
     def get_state(self) -> dict[str, Any]:
         """Return the counters and the best value."""

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lamina.callbacks.base import Logs
 from lamina.callbacks.monitoring import MonitoringCallback
 
 __all__ = ["ReduceLROnPlateau"]
@@ -111,9 +110,8 @@ class ReduceLROnPlateau(MonitoringCallback):
         self.best: float | None = None
         self.cooling = 0
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Look at the value; lower the rate if patience is at an end."""
-        value = self._value(logs)
+    def _look(self, epoch: int, value: float) -> None:
+        """Lower the rate if patience is at an end."""
         self.wait += 1
         if self._improves(value):
             self.wait, self.best = 0, value

@@ -1,0 +1,325 @@
+"""A fit that was interrupted and resumed ends with the bits of one that was not."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+
+ROWS, COLUMNS, BATCH, EPOCHS = 70, 6, 16, 10  # 5 batches an epoch, the last one short: 50 steps
+
+
+def rows(seed=0, n=ROWS):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(n, COLUMNS)).astype(np.float32)
+    return x, (np.sin(x[:, 0]) + x[:, 1] > 0.2).astype(np.int64)
+
+
+def trainer_of_everything():
+    """Dropout, batch statistics, a moving average, one-cycle, accumulation."""
+    model = lm.Model(
+        [
+            lm.Input(COLUMNS),
+            lm.Dense(16, activation="relu", kernel_regularizer=lm.L2(1e-3)),
+            lm.BatchNormalization(),
+            lm.Dropout(0.2),
+            lm.Dense(2, activation="softmax"),
+        ],
+        seed=3,
+    )
+    optimizer = lm.Adam(
+        learning_rate=lm.OneCycle(max_learning_rate=0.02),
+        use_ema=True,
+        ema_momentum=0.9,
+        gradient_accumulation_steps=2,
+    )
+    return lm.Trainer(
+        model, loss="categorical_crossentropy", optimizer=optimizer, metrics=["accuracy"]
+    )
+
+
+def callbacks():
+    return [
+        lm.ReduceLROnPlateau(factor=0.5, patience=1),
+        lm.EarlyStopping(patience=6),
+    ]
+
+
+def everything(trainer):
+    """All that could differ."""
+    history = trainer.history
+    return (
+        trainer.model.fingerprint(),
+        trainer._core.state(),
+        history.epoch,
+        {key: [repr(value) for value in values] for key, values in history.history.items()},
+        history.best_epoch,
+        history.stop_reason,
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    trainer = trainer_of_everything()
+    x, y = rows()
+    trainer.fit(
+        x,
+        y,
+        epochs=EPOCHS,
+        batch_size=BATCH,
+        validation_data=rows(1),
+        callbacks=callbacks(),
+        verbose=0,
+    )
+    return everything(trainer)
+
+
+class StopAt(lm.Callback):
+    """Ends a fit after one step of all."""
+
+    def __init__(self, step, how):
+        self.step, self.how, self.seen = step, how, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen += 1
+        assert batch == (self.seen - 1) % 5
+        if self.seen == self.step:
+            self.how(self.trainer)
+
+
+def raising(error):
+    def how(trainer):
+        raise error
+
+    return how
+
+
+WAYS = {
+    "stop": lambda trainer: trainer.stop(),
+    "exception": raising(RuntimeError("on purpose")),
+    "ctrl-c": raising(KeyboardInterrupt()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("step", [1, 4, 5, 6, 23, 25, 49])
+def test_interrupted_at_a_step(uninterrupted, step, way):
+    trainer, (x, y) = trainer_of_everything(), rows()
+    hooks = [StopAt(step, WAYS[way]), *callbacks()]
+    how = {"validation_data": rows(1), "verbose": 0}
+    try:
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH, callbacks=hooks, **how)
+    except (RuntimeError, KeyboardInterrupt):
+        assert way != "stop"
+    assert trainer.resumable == (step % 5 != 0 or way != "stop")
+    if trainer.resumable:
+        trainer.resume(x, y, **how)
+        assert everything(trainer) == uninterrupted
+        assert not trainer.resumable
+        assert hooks[0].seen == 50
+
+
+def test_interrupted_at_every_second_step(uninterrupted):
+    trainer, (x, y) = trainer_of_everything(), rows()
+
+    class Interrupting(lm.Callback):
+        calls = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.calls += 1
+            if self.calls % 2 == 0:
+                raise KeyboardInterrupt
+
+    how = {"validation_data": rows(1), "verbose": 0}
+    hooks = [*callbacks(), Interrupting()]
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH, callbacks=hooks, **how)
+    for _ in range(24):
+        with pytest.raises(KeyboardInterrupt):
+            trainer.resume(x, y, **how)
+    trainer.resume(x, y, **how)
+    assert hooks[-1].calls == 50
+    assert everything(trainer) == uninterrupted
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_hook_that_raises_at_an_epochs_end_is_called_once(uninterrupted, place):
+    trainer, (x, y) = trainer_of_everything(), rows()
+    calls = []
+
+    def raising_once(epoch, logs):
+        calls.append(epoch)
+        if epoch == 3:
+            raise RuntimeError("on purpose")
+
+    hooks = callbacks()
+    hooks.insert(place, lm.LambdaCallback(on_epoch_end=raising_once))
+    how = {"validation_data": rows(1), "verbose": 0}
+    with pytest.raises(RuntimeError, match="on purpose"):
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH, callbacks=hooks, **how)
+    trainer.resume(x, y, **how)
+    assert calls == list(range(10))
+    assert everything(trainer) == uninterrupted
+
+
+def test_ctrl_c_leaves_the_best_weights_and_resume_goes_on_from_the_last(uninterrupted):
+    trainer, (x, y) = trainer_of_everything(), rows()
+    best = lm.EarlyStopping(patience=6)
+
+    def interrupt(epoch, logs):
+        if epoch == 7:
+            raise KeyboardInterrupt
+
+    hooks = [lm.ReduceLROnPlateau(factor=0.5, patience=1), best]
+    hooks.append(lm.LambdaCallback(on_epoch_end=interrupt))
+    how = {"validation_data": rows(1), "verbose": 0}
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH, callbacks=hooks, **how)
+    assert trainer.evaluate(*rows(1))["loss"] == pytest.approx(best.best, rel=1e-6)
+    trainer.model.layers[0].kernel[:] = 0  # forgotten when it goes on
+    trainer.resume(x, y, **how)
+    assert everything(trainer) == uninterrupted
+
+
+def test_a_measurement_that_is_interrupted_is_made_when_it_goes_on(uninterrupted, monkeypatch):
+    trainer, (x, y) = trainer_of_everything(), rows()
+    measure, calls = trainer._measuring.logs, []
+
+    def interrupted_once(*given):
+        calls.append(trainer.epoch)
+        if calls == [1, 2, 3, 4]:
+            raise KeyboardInterrupt
+        return measure(*given)
+
+    monkeypatch.setattr(trainer._measuring, "logs", interrupted_once)
+    how = {"validation_data": rows(1), "verbose": 0}
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH, callbacks=callbacks(), **how)
+    assert len(trainer.history) == 3
+    trainer.resume(x, y, **how)
+    assert everything(trainer) == uninterrupted
+
+
+def test_the_history_of_a_resumed_fit_has_all_of_its_epochs():
+    trainer, (x, y) = trainer_of_plain(), rows()
+    trainer.fit(x, y, epochs=2, verbose=0)
+    stopping = StopAtEpoch(3)
+    part = trainer.fit(x, y, epochs=4, callbacks=[stopping], verbose=0)
+    assert part.epoch == [2]
+    assert part.stop_reason == "for a test"
+    whole = trainer.resume(x, y, verbose=0)
+    assert whole.epoch == [2, 3, 4, 5]
+    assert whole.stop_reason == "all epochs done"
+    assert trainer.history.epoch == list(range(6))
+
+
+class StopAtEpoch(lm.Callback):
+    """Stops inside an epoch, before its first step is done."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            self.trainer.stop("for a test")
+
+
+def trainer_of_plain():
+    model = lm.Model([lm.Input(COLUMNS), lm.Dense(4, activation="tanh"), lm.Dense(1)], seed=0)
+    return lm.Trainer(model, loss="mse")
+
+
+def test_a_stream_goes_on_at_the_window_where_it_stopped():
+    x, y = rows(n=200)
+
+    def run(step):
+        trainer = trainer_of_plain()
+        stream = lm.ArrayStream(x, y, window_rows=64)
+        seen = []
+
+        def stop(batch, logs):
+            seen.append(batch)
+            if len(seen) == step:
+                raise KeyboardInterrupt
+
+        hooks = [lm.LambdaCallback(on_train_batch_end=stop)]
+        try:
+            trainer.fit(stream, epochs=3, batch_size=BATCH, callbacks=hooks, verbose=0)
+        except KeyboardInterrupt:
+            trainer.resume(stream, verbose=0)
+        return *everything(trainer), seen
+
+    whole = run(0)
+    for step in (1, 4, 5, 12, 13, 14, 26, 38):
+        assert run(step) == whole, step
+
+
+# ---- what is refused ----------------------------------------------------------------------------
+
+
+def stopped(**options):
+    """A trainer whose fit was stopped at the beginning of epoch 1."""
+    trainer, (x, y) = trainer_of_plain(), rows()
+    hooks = [StopAtEpoch(1), *options.pop("callbacks", [])]
+    trainer.fit(x, y, epochs=3, batch_size=BATCH, callbacks=hooks, verbose=0, **options)
+    assert trainer.resumable
+    return trainer
+
+
+def test_other_data_are_refused_unless_told_otherwise():
+    x, y = rows()
+    trainer = stopped()
+    before = everything(trainer)
+    other_x, other_y = x.copy(), y.copy()
+    other_x[0, 0] += 1
+    other_y[0] = 1 - other_y[0]
+    for given in [(x[1:], y[1:]), (other_x, y), (x, other_y)]:
+        with pytest.raises(ValueError, match=r"resume: these are other data .*other_data=True"):
+            trainer.resume(*given, verbose=0)
+    with pytest.raises(ValueError, match="other data"):
+        trainer.resume(x, y, sample_weight=np.ones(ROWS), verbose=0)
+    with pytest.raises(ValueError, match="the fit had no validation_data"):
+        trainer.resume(x, y, validation_data=rows(1), verbose=0)
+    assert everything(trainer) == before
+    assert trainer.resumable
+    assert trainer.resume(x[1:], y[1:], other_data=True, verbose=0).epoch == [0, 1, 2]
+
+
+def test_validation_data_must_be_given_again():
+    trainer = stopped(validation_data=rows(1))
+    for validation in (None, rows(2)):
+        with pytest.raises(ValueError, match="the fit had other validation_data"):
+            trainer.resume(*rows(), validation_data=validation, verbose=0)
+    trainer.resume(*rows(), validation_data=rows(1), verbose=0)
+
+
+def test_a_validation_split_is_the_same_again():
+    trainer = stopped(validation_split=0.25)
+    history = trainer.resume(*rows(), verbose=0)
+    whole = trainer_of_plain()
+    assert (
+        whole.fit(*rows(), epochs=3, batch_size=BATCH, validation_split=0.25, verbose=0).history
+        == history.history
+    )
+
+
+def test_nothing_to_resume():
+    trainer, (x, y) = trainer_of_plain(), rows()
+    with pytest.raises(ValueError, match=r"resume: no fit has been; fit\("):
+        trainer.resume(x, y)
+    trainer.fit(x, y, epochs=1, verbose=0)
+    assert not trainer.resumable
+    with pytest.raises(ValueError, match="the last fit has ended: all epochs done"):
+        trainer.resume(x, y)
+    trainer = stopped()
+    trainer.reset()
+    with pytest.raises(ValueError, match="no fit has been"):
+        trainer.resume(x, y)
+
+
+def test_other_callbacks_are_refused():
+    trainer = stopped(callbacks=[lm.EarlyStopping("loss")])
+    with pytest.raises(
+        ValueError, match=r"had the callbacks \[StopAtEpoch, EarlyStopping\], got \["
+    ):
+        trainer.resume(*rows(), callbacks=[lm.EarlyStopping("loss")], verbose=0)
+    trainer.resume(*rows(), callbacks=[StopAtEpoch(9), lm.EarlyStopping("loss")], verbose=0)
