@@ -18,7 +18,7 @@ std::uint64_t signature(const Data& data, Index batch_size, bool shuffle) {
                 columns = std::max<Index>(1, a.columns / kColumns);
     for (Index r = 0; r < data.rows(); r += rows)
       for (Index j = 0; j < a.columns; j += columns)
-        mix(std::bit_cast<std::uint64_t>(read_element(a, data.source(r), j)));
+        mix(std::bit_cast<std::uint32_t>(static_cast<float>(read_element(a, data.source(r), j))));
   };
   mix(static_cast<std::uint64_t>(data.rows()));
   mix(static_cast<std::uint64_t>(batch_size));
