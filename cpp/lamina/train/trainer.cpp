@@ -18,7 +18,9 @@ std::uint64_t signature(const Data& data, Index batch_size, bool shuffle) {
                 columns = std::max<Index>(1, a.columns / kColumns);
     for (Index r = 0; r < data.rows(); r += rows)
       for (Index j = 0; j < a.columns; j += columns)
-        mix(std::bit_cast<std::uint32_t>(static_cast<float>(read_element(a, data.source(r), j))));
+        // As float, and without the sign of 0: the same numbers of another type are the same data.
+        mix(std::bit_cast<std::uint32_t>(static_cast<float>(read_element(a, data.source(r), j)) +
+                                         0.0f));
   };
   mix(static_cast<std::uint64_t>(data.rows()));
   mix(static_cast<std::uint64_t>(batch_size));
