@@ -253,6 +253,35 @@ def test_a_stream_goes_on_at_the_window_where_it_stopped():
         assert run(step) == whole, step
 
 
+def test_a_stream_whose_last_measurement_was_interrupted(monkeypatch):
+    x, y = rows(n=200)
+    trainer = trainer_of_plain()
+    stream = lm.ArrayStream(x, y, window_rows=64)
+    measure, calls = trainer._measuring.logs, []
+
+    def interrupted_once(*given):
+        calls.append(trainer.epoch)
+        if calls == [1, 2]:
+            raise KeyboardInterrupt
+        return measure(*given)
+
+    monkeypatch.setattr(trainer._measuring, "logs", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(stream, epochs=2, batch_size=BATCH, verbose=0)
+    weights = trainer.model.fingerprint()
+    assert len(trainer.resume(stream, verbose=0)) == 2
+    assert calls == [1, 2, 2]
+    assert trainer.model.fingerprint() == weights
+
+
+def test_resuming_within_a_hook_is_refused():
+    trainer, (x, y) = trainer_of_plain(), rows()
+    hook = lm.LambdaCallback(on_epoch_end=lambda *_: trainer.resume(x, y, verbose=0))
+    with pytest.raises(RuntimeError, match="resume: the model is being trained"):
+        trainer.fit(x, y, epochs=2, callbacks=[hook], verbose=0)
+    assert trainer.resumable
+
+
 # ---- what is refused ----------------------------------------------------------------------------
 
 

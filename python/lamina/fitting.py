@@ -219,13 +219,17 @@ class Fit:
 def states(hooks: Sequence[Callback]) -> list[dict[str, Any]]:
     """Return what resuming needs to know of callbacks: their classes, arguments and states."""
     return [
-        {
-            "class": type(hook).__name__,
-            "spec": hook.to_spec() if isinstance(hook, Configurable) else None,
-            "state": hook.get_state(),
-        }
+        {"class": type(hook).__name__, "spec": _spec(hook), "state": hook.get_state()}
         for hook in hooks
     ]
+
+
+def _spec(hook: Callback) -> dict[str, Any] | None:
+    """Return what a callback can be made anew from, if it can."""
+    try:
+        return hook.to_spec() if isinstance(hook, Configurable) else None
+    except (TypeError, ValueError):
+        return None  # an argument that JSON does not know
 
 
 def resumed_hooks(

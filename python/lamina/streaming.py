@@ -137,7 +137,9 @@ def training(
         return
     batch_size, epochs, shuffle, *_ = settings
     begun = trainer.epoch
-    orders = (draw_windows(trainer.seed, begun + e) if shuffle else None for e in range(epochs))
+    orders = (  # of one epoch at least: the core begins with a window, also if none is left
+        draw_windows(trainer.seed, begun + e) if shuffle else None for e in range(max(1, epochs))
+    )
     with data.reader(max(1, batch_size), orders) as reader:
         windows = reader.epoch()
         number, rows, first = 0, 0, next(windows)

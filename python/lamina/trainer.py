@@ -345,6 +345,8 @@ class Trainer(OnlineTraining):
         5
         """
         plan = self._plan
+        if self._core.fitting:
+            raise RuntimeError("resume: the model is being trained: its fit has not returned yet")
         if plan is None or plan.ended:
             why = (
                 "no fit has been" if plan is None else f"the last fit has ended: {plan.stop_reason}"
