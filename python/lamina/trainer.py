@@ -204,8 +204,9 @@ class Trainer(OnlineTraining):
 
         Numbering, random numbers and the optimizer's state go on from the last fit: 2 epochs and 2
         more equal 4, bit for bit (unless best weights are restored in between, or a schedule's
-        length comes from fit). A fit that was stopped inside an epoch completes it first if it gets
-        the same data again.
+        length comes from fit). A fit after one that was stopped inside an epoch completes that
+        first if it gets the same data again; to go on with an interrupted fit itself, its number of
+        epochs and its callbacks, is what :meth:`resume` does.
 
         Parameters
         ----------
@@ -253,8 +254,9 @@ class Trainer(OnlineTraining):
         RuntimeError
             If the model is being trained by another call.
         KeyboardInterrupt
-            On Ctrl-C: the weights are those of the last completed step. As for any exception, the
-            callbacks' ``on_train_end`` is then not called.
+            On Ctrl-C: the weights are those of the last completed step, or the best ones with
+            ``EarlyStopping(restore_best_weights=True)``; :meth:`resume` goes on. As for any
+            exception, the callbacks' ``on_exception`` is called then, not ``on_train_end``.
 
         Notes
         -----
@@ -262,7 +264,7 @@ class Trainer(OnlineTraining):
         names the step; the weights go back to the end of the last good epoch.
 
         Bad data in a later window of a stream end the fit with the weights of the last completed
-        step. A fit on a stream that was stopped inside an epoch begins a new one next time.
+        step. A fit after one on a stream that was stopped inside an epoch begins a new one.
         """
         if epochs < 1:
             raise ValueError(f"fit: epochs must be at least 1, got {epochs}")
