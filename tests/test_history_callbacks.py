@@ -372,11 +372,11 @@ def drawn(ax):
 
 
 def test_plot_of_the_losses(pyplot, tmp_path):
-    ax = full().plot()
+    ax = full().plot(metrics=())
     lines = drawn(ax)
     assert lines["training"] == [3, 2, 1]
     assert lines["validation"] == [4, 2, 3]
-    assert len(lines) == 3  # and the best epoch
+    assert len(lines) == 4  # and the best epoch, a line and a dot
     marked = next(line for line in ax.get_lines() if "best epoch (1)" in line.get_label())
     assert list(marked.get_xdata()) == [1, 1]
     assert len(ax.figure.axes) == 1

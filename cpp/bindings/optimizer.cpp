@@ -82,6 +82,7 @@ void bind_optimizer(py::module_& m) {
       .def_readwrite("epoch", &Optimizer::epoch)
       .def_readwrite("rate_scale", &Optimizer::rate_scale)
       .def_property_readonly("learning_rate", &Optimizer::learning_rate)
+      .def_property_readonly("last_learning_rate", &Optimizer::last_learning_rate)
       .def("current", &Optimizer::current, "name"_a)
       .def("update", &update, "parameters"_a, "gradients"_a)
       .def("step", &Optimizer::step, "model"_a)

@@ -103,6 +103,9 @@ class Optimizer:
     def iterations(self) -> int:
         ...
     @property
+    def last_learning_rate(self) -> float:
+        ...
+    @property
     def learning_rate(self) -> float:
         ...
     @property

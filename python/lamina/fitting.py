@@ -159,7 +159,8 @@ class Fit:
             return False
         with uninterrupted():
             rows = core.cursor
-            plan.result = dict(core.finish_epoch())
+            rate = self._trainer.optimizer.handle.last_learning_rate  # an epoch's end changes it
+            plan.result = {**core.finish_epoch(), "learning_rate": rate}
         self._progress.rows_known(rows)
         return True
 
@@ -167,13 +168,13 @@ class Fit:
         """Measure, record and call the callbacks."""
         plan, trainer = self._plan, self._trainer
         assert plan.result is not None
-        logs = dict(measure(plan.result))
+        logs, rate = dict(measure(plan.result)), plan.result["learning_rate"]
         epoch = trainer.epoch - 1
         with uninterrupted():
             plan.result = None
             plan.due = Due("on_epoch_end", epoch, logs)
             for record in (self.history, trainer.history):
-                record.append(epoch, logs)
+                record.append(epoch, logs, rate)
         self._progress.epoch_done(epoch, logs)
         self._call_due()
 

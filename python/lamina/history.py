@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.history_plot import draw, picture, rate_changes
+from lamina.history_record import Record
 from lamina.metrics._base import find_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["History"]
 
 _SHOWN = 10  # epochs in repr: the first three, then the last
 
 
-class History:
+class History(Record):
     """What each epoch of a training gave.
 
     ``trainer.fit`` returns one for its epochs, ``trainer.history`` has all of them. ``loss`` is the
     mean over the epoch, while the weights moved and with dropout; ``val_loss`` is measured at
-    its end. A value that an epoch does not have is NaN.
+    its end. A value that an epoch does not have is NaN. In a notebook the last line of a cell shows
+    a table and, if matplotlib is there, the plot.
+
+    Two histories are equal if all their values are, NaN being NaN. Copies and pickles are whole.
 
     Attributes
     ----------
@@ -56,14 +61,9 @@ class History:
     array([0.75, 0.5 ])
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        self.epoch: list[int] = []
-        self.history: dict[str, list[float]] = {}
-        self.seed = seed
-        self.stop_reason: str | None = None
-        self._best_epoch: int | None = None
-
-    def append(self, epoch: int, logs: Mapping[str, float]) -> None:
+    def append(
+        self, epoch: int, logs: Mapping[str, float], learning_rate: float = math.nan
+    ) -> None:
         """Add an epoch.
 
         Parameters
@@ -72,11 +72,14 @@ class History:
             Its number.
         logs : mapping of str to float
             Its values. Keys may differ from those of other epochs.
+        learning_rate : float, optional
+            What its last step used. Default: NaN, nobody knows.
         """
         for key in logs:
             self.history.setdefault(key, [float("nan")] * len(self.epoch))
         for key, values in self.history.items():
             values.append(float(logs.get(key, float("nan"))))
+        self._learning_rate.append(float(learning_rate))
         self.epoch.append(int(epoch))
 
     def since(self, epoch: int) -> History:
@@ -84,28 +87,11 @@ class History:
         later = History(self.seed)
         places = [place for place, number in enumerate(self.epoch) if number >= epoch]
         later.epoch = [self.epoch[place] for place in places]
+        later._learning_rate = [self._learning_rate[place] for place in places]
         later.history = {
             key: [values[place] for place in places] for key, values in self.history.items()
         }
         return later
-
-    @property
-    def best_epoch(self) -> int | None:
-        """Number of the best epoch, as it stands in `epoch`, or None.
-
-        The one that EarlyStopping found best; without it the one of the lowest ``val_loss``; None
-        without validation data.
-        """
-        if self._best_epoch is not None:
-            return self._best_epoch
-        values = self.history.get("val_loss", [])
-        if np.isnan(values).all():
-            return None
-        return self.epoch[int(np.nanargmin(values))]
-
-    @best_epoch.setter
-    def best_epoch(self, epoch: int | None) -> None:
-        self._best_epoch = epoch
 
     def keys(self) -> list[str]:
         """Return the keys of all values."""
@@ -116,10 +102,14 @@ class History:
         name = find_key(key, self.history)
         if name is not None:
             return np.array(self.history[name], dtype=np.float64)
+        if key == "learning_rate":
+            return self.learning_rate
         raise KeyError(f"{key!r} is not in this history, which has {', '.join(self.history)}")
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there are values of this name."""
+        if key == "learning_rate" and self._knows_rate():
+            return True
         return isinstance(key, str) and find_key(key, self.history) is not None
 
     def __iter__(self) -> Iterator[str]:
@@ -134,43 +124,31 @@ class History:
         """Be true, also before the first epoch."""
         return True
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write one line an epoch, with all digits.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file; an older one is replaced. Its columns are ``epoch`` and the keys, its missing
-            values ``nan``.
-
-        Examples
-        --------
-        >>> import pathlib, tempfile
-        >>> import lamina as lm
-        >>> history = lm.History()
-        >>> history.append(0, {"loss": 0.5})
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "history.csv"
-        >>> history.to_csv(path)
-        >>> path.read_text().splitlines()
-        ['epoch,loss', '0,0.5']
-        """
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["epoch", *self.history])
-            writer.writerows(self._rows(repr))
-
     def plot(
-        self, ax: Axes | Sequence[Axes] | None = None, *, metrics: str | Sequence[str] = ()
+        self,
+        ax: Axes | Sequence[Axes] | None = None,
+        *,
+        metrics: str | Sequence[str] | None = None,
+        learning_rate: bool | None = None,
     ) -> Axes:
-        """Draw the loss of training and validation by epoch, and mark the best epoch.
+        """Draw losses, metrics and the learning rate by epoch; mark the best epoch and the stop.
+
+        The axis of a loss is logarithmic if its values are positive and span a factor of 10. A dot
+        on a dotted line marks the best epoch, a red line where the training ended before its time,
+        with the reason; values that are no numbers leave gaps.
 
         Parameters
         ----------
-        ax : matplotlib Axes, or two of them, optional
-            Where to draw; two if there are metrics. Default: a new figure.
+        ax : matplotlib Axes, or a sequence of them, optional
+            Where to draw: an Axes for the loss, one more for `metrics`, one more for the learning
+            rate, as far as they are asked for. Default: a new figure.
         metrics : str or sequence of str, optional
-            Metrics to draw in a second Axes below, for instance ``"accuracy"``; their validation
-            values come with them (or alone, if there are no others). Default: none.
+            Metrics to draw together in a second Axes, for instance ``"accuracy"``; their validation
+            values come with them (or alone, if there are no others). Default: in a new figure all
+            of them (up to eight), each in an Axes of its own, and the losses of several outputs;
+            beside `ax` none, as with ``()``.
+        learning_rate : bool, optional
+            Whether to draw it, in the last Axes. Default: in a new figure, if it changed.
 
         Returns
         -------
@@ -184,54 +162,21 @@ class History:
         KeyError
             If there is no such metric.
         ValueError
-            If metrics are asked for and `ax` is not two Axes.
+            If `ax` is not as many Axes as there is to be drawn.
         """
-        names = [metrics] if isinstance(metrics, str) else list(metrics)
-        axes = _axes(ax, 2 if names else 1)
-        self._draw(axes[0], ["loss"])
-        axes[0].set_ylabel("loss")
-        if names:
-            self._draw(axes[1], names)
-            axes[1].set_ylabel(", ".join(names))
-        axes[-1].set_xlabel("epoch")
-        return axes[0]
-
-    def _draw(self, ax: Axes, names: Sequence[str]) -> None:
-        """Draw values and their validation values, and where the best epoch is."""
-        few = len(self) <= 20
-        for index, name in enumerate(names):
-            for key, label, style in (
-                (name, "training", "--"),
-                (f"val_{name}", "validation", "-"),
-            ):
-                if key in self or (key == name and f"val_{name}" not in self):
-                    ax.plot(
-                        self.epoch,
-                        self[key],
-                        style,
-                        marker="o" if few else None,
-                        markersize=3,
-                        color=f"C{2 * index + (key != name)}",
-                        label=label if len(names) == 1 else f"{label}, {name}",
-                    )
-        if self.best_epoch is not None:
-            label = f"best epoch ({self.best_epoch})"
-            ax.axvline(self.best_epoch, color="0.6", linestyle=":", zorder=0, label=label)
-        ax.locator_params(axis="x", integer=True)
-        ax.legend()
-
-    def _rows(self, write: Any) -> Iterator[list[str]]:
-        """Yield each epoch as text."""
-        for place, epoch in enumerate(self.epoch):
-            yield [str(epoch), *(write(values[place]) for values in self.history.values())]
+        return draw(self, ax, metrics, learning_rate, _pyplot_figure)
 
     def _short_rows(self) -> list[list[str]]:
         """Return header and epochs as text, of a long history only both ends."""
-        rows = list(self._rows(lambda value: f"{value:.4g}"))
+        columns = self._columns()
+        if not rate_changes(self) and "learning_rate" not in self.history:
+            columns.pop("learning_rate", None)
+        shown = [[f"{value:.4g}" for value in values] for values in columns.values()]
+        shown[0] = [str(number) for number in self.epoch]
+        rows = [list(row) for row in zip(*shown, strict=True)]
         if len(rows) > _SHOWN:
-            dots = ["…"] * (1 + len(self.history))
-            rows = [*rows[:3], dots, *rows[3 - _SHOWN :]]
-        return [["epoch", *self.history], *rows]
+            rows = [*rows[:3], ["…"] * len(columns), *rows[3 - _SHOWN :]]
+        return [list(columns), *rows]
 
     def _title(self) -> str:
         parts = [f"History of {len(self)} epoch{'s' if len(self) != 1 else ''}"]
@@ -250,7 +195,7 @@ class History:
         return "\n".join([self._title(), *lines])
 
     def _repr_html_(self) -> str:
-        """Return the table for notebooks."""
+        """Return the table for notebooks, and below it the plot if matplotlib is there."""
 
         def line(cells: list[str], tag: str) -> str:
             inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
@@ -258,26 +203,19 @@ class History:
 
         header, *rows = self._short_rows()
         body = "".join(line(row, "td") for row in rows)
-        return (
+        table = (
             f"<table><caption>{html.escape(self._title())}</caption>"
             f"<thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>"
         )
+        return f"<div>{table}{picture(self) if self.epoch else ''}</div>"
 
 
-def _axes(ax: Axes | Sequence[Axes] | None, needed: int) -> list[Axes]:
-    """Return as many Axes as needed, the given ones or those of a new figure."""
-    if ax is None:
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise ImportError(
-                "History.plot needs matplotlib: python -m pip install 'lamina[plot]'"
-            ) from error
-        grid = pyplot.subplots(needed, 1, sharex=True, squeeze=False, layout="constrained")[1]
-        return list(grid[:, 0])
-    given = list(ax) if isinstance(ax, Iterable) else [ax]
-    if len(given) != needed:
-        raise ValueError(
-            f"History.plot: expected {needed} Axes for what is to be drawn, got {len(given)}"
-        )
-    return given
+def _pyplot_figure(**how: Any) -> Figure:
+    """Return a figure that ``pyplot.show()`` shows."""
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "History.plot needs matplotlib: python -m pip install 'lamina[plot]'"
+        ) from error
+    return pyplot.figure(**how)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import activations
+from lamina.history_lines import log_tick
 from lamina.schedules.base import Schedule, Scheduled, as_schedule
 
 if TYPE_CHECKING:
@@ -175,8 +176,8 @@ def save_learning_curve(
     positive = np.concatenate(shown)
     if positive.size and positive.max() > 5 * positive.min():
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(_tick))
-        axes.yaxis.set_minor_formatter(FuncFormatter(_tick))
+        axes.yaxis.set_major_formatter(FuncFormatter(log_tick))
+        axes.yaxis.set_minor_formatter(FuncFormatter(log_tick))
     if history.best_epoch is not None and "val_loss" in history:
         best = history.epoch.index(history.best_epoch)
         value = float(history["val_loss"][best])
@@ -189,14 +190,3 @@ def save_learning_curve(
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     figure.savefig(path)
-
-
-def _tick(value: float, _: object = None) -> str:
-    """Return the label of a tick on a logarithmic axis: 1, 2 and 5 of each decade have one.
-
-    Examples
-    --------
-    >>> [_tick(value) for value in (0.01, 0.02, 0.03, 0.05, 10.0)]
-    ['0.01', '0.02', '', '0.05', '10']
-    """
-    return f"{value:g}" if f"{value:e}"[0] in "125" else ""

@@ -84,8 +84,10 @@ class Optimizer {
   Clock clock() const { return {iterations, epoch, planned_steps, planned_epochs}; }
   bool length_comes_from_fit() const;
   // What the next step will use.
-  double current(const std::string& name) const;
+  double current(const std::string& name) const { return current_at(clock(), name); }
   double learning_rate() const { return rate_scale * current("learning_rate"); }
+  // What the last step used, as long as neither the epoch nor the factor has changed since.
+  double last_learning_rate() const;
   const StepSettings& follow_schedules();
   void reset();
 
@@ -126,6 +128,7 @@ class Optimizer {
   std::vector<std::array<double, kMaxScalars>> scalars;
 
  private:
+  double current_at(const Clock& clock, const std::string& name) const;
   // From gradients of a whole table, weights alike; nothing but their sum if no step is due.
   template <class T>
   void step_all(const ParameterTable& table, T* weights, const T* gradients);

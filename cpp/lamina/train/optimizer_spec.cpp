@@ -89,9 +89,15 @@ bool Optimizer::length_comes_from_fit() const {
   });
 }
 
-double Optimizer::current(const std::string& name) const {
+double Optimizer::last_learning_rate() const {
+  Clock then = clock();
+  then.step -= iterations > 0;
+  return rate_scale * current_at(then, "learning_rate");
+}
+
+double Optimizer::current_at(const Clock& clock, const std::string& name) const {
   for (const ScheduledSetting& one : settings.scheduled)
-    if (one.name == name) return one.scheduled->value(clock());
+    if (one.name == name) return one.scheduled->value(clock);
   if (name == kWeightDecay.name) return settings.weight_decay;
   const Info& info = Optimizers::infos()[static_cast<std::size_t>(settings.method.index)];
   std::vector<std::string> known = {kWeightDecay.name};
