@@ -199,15 +199,17 @@ class History(Record):
 
         def line(cells: list[str], tag: str) -> str:
             inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
-            return f"<tr>{inner}</tr>"
+            best = ' style="font-weight: bold"' if cells[0] == str(self.best_epoch) else ""
+            return f"<tr{best}>{inner}</tr>"
 
         header, *rows = self._short_rows()
         body = "".join(line(row, "td") for row in rows)
-        table = (
-            f"<table><caption>{html.escape(self._title())}</caption>"
+        return (
+            f"<div><p>{html.escape(self._title())}</p>"
+            '<table style="text-align: right; font-variant-numeric: tabular-nums">'
             f"<thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>"
+            f"{picture(self) if self.epoch else ''}</div>"
         )
-        return f"<div>{table}{picture(self) if self.epoch else ''}</div>"
 
 
 def _pyplot_figure(**how: Any) -> Figure:

@@ -102,7 +102,7 @@ def draw_rate(ax: Axes, history: History) -> None:
     _scale(ax, [rate], may_be_log=True)
     if ax.get_yscale() == "linear":
         ax.set_ylim(bottom=0)
-        ax.locator_params(axis="y", nbins=3)
+        ax.locator_params(axis="y", nbins=4)
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
