@@ -297,6 +297,11 @@ def test_links_and_permissions_stay(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     with pytest.raises(IsADirectoryError):
         lm.History().to_csv(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    lm.History().to_csv(tmp_path / "pipe")
+    assert os.read(reader, 100) == b"epoch\n"
+    os.close(reader)
 
 
 # ---- frames -------------------------------------------------------------------------------------
@@ -355,6 +360,9 @@ def test_equality():
         other = copy.deepcopy(history)
         setattr(other, name, value)
         assert other != history
+    other = copy.deepcopy(history)
+    other.history = dict(reversed(other.history.items()))
+    assert other == history
     other = copy.deepcopy(history)
     other.history["loss"][0] = np.nextafter(0.1, 1)
     assert other != history

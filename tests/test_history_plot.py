@@ -101,6 +101,21 @@ def test_given_axes(pyplot):
         usual().plot(one, learning_rate=True)
 
 
+def test_a_metric_of_that_name_is_no_rate():
+    history = made(rates=[1, 2, 3], loss=[3, 2, 1], learning_rate=[0.5, 0.25, 0.5])
+    axes = rendered(history.plot())
+    assert [line(axes[1], "training").get_ydata()[0], axes[2].get_lines()[0].get_ydata()[0]] == [
+        *(0.5, 1)
+    ]
+    assert len(rendered(made(loss=[3, 2, 1]).plot(learning_rate=True))) == 2  # nobody knows it
+
+
+def test_dollars_are_no_formula():
+    history = made(**{"loss": [3, 2], "a$_loss": [3, 2], "b$_loss": [3, 2], "$x^$": [1, 2]})
+    history.stop_reason = "OSError: $HOME/^ and $PATH"
+    rendered(history.plot())
+
+
 def test_several_outputs():
     values = {key: [3.0, 2.0] for key in ["loss", "price_loss", "sold_loss"]}
     values |= {key: [0.5, 0.4] for key in ["price_mean_squared_error", "sold_accuracy"]}
@@ -208,7 +223,7 @@ def test_no_epoch():
     ("values", "corner"),
     [
         ([0.9, 0.5, 0.3, 0.2, 0.15], "upper right"),
-        ([0.1, 0.5, 0.7, 0.8, 0.85], "lower right"),
+        ([0.1, 0.9, 0.95, 0.96, 0.97], "lower right"),
         ([0.9] * 4 + [0.1], "lower left"),
     ],
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
 __all__ = ["replace_text"]
@@ -29,29 +29,21 @@ def replace_text(path: str | os.PathLike[str], text: str) -> None:
     OSError
         If it cannot be written; the old file is as it was then.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        target.write_bytes(text.encode())  # also says what is wrong with a folder
+    if os.path.exists(path) and not os.path.isfile(path):
+        Path(path).write_bytes(text.encode())  # also says what is wrong with a folder
         return
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    target = os.path.realpath(path)
+    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
+        if os.path.exists(target):
             shutil.copymode(target, temporary)
-        else:
-            os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-
-
-def _umask() -> int:
-    """Return the bits that new files do not get."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

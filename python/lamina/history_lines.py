@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from lamina.history import History
 
-__all__ = ["draw_rate", "draw_values", "legend", "log_tick", "mark_best", "mark_stop"]
+__all__ = [
+    "draw_rate",
+    "draw_values",
+    "legend",
+    "log_tick",
+    "mark_best",
+    "mark_stop",
+    "without_mathematics",
+]
 
 _BEST = "best epoch"
 _FEW = 30  # epochs: each has a marker
@@ -43,7 +51,7 @@ def draw_values(ax: Axes, history: History, keys: Sequence[str], may_be_log: boo
                 markevery=_marked(values),
                 linewidth=_width(len(values)) * (1.15 if held_out else 1.0),
                 color=f"C{index if several else int(held_out)}",
-                label=f"{label}, {name}" if several else label,
+                label=without_mathematics(f"{label}, {name}" if several else label),
             )
     _scale(ax, shown, may_be_log)
     if not history.epoch:
@@ -84,11 +92,11 @@ def _free_corner(ax: Axes) -> Any:
         points = points[np.isfinite(points).all(axis=1)]
         if len(points) < 2:
             continue
-        x = np.linspace(points[0, 0], points[-1, 0], 200)
-        y = np.interp(x, points[:, 0], points[:, 1])
+        way = np.append(0, np.cumsum(np.hypot(*np.diff(points, axis=0).T)))
+        x, y = (np.interp(np.linspace(0, way[-1], 500), way, one) for one in points.T)
         for corner in counts:
-            there = (y > 0.62) if "upper" in corner else (y < 0.38)
-            there &= (x > 0.6) if "right" in corner else (x < 0.4)
+            there = (y > 0.74) if "upper" in corner else (y < 0.26)
+            there &= (x > 0.62) if "right" in corner else (x < 0.38)
             counts[corner] += int(there.sum())
     return min(counts, key=counts.__getitem__)
 
@@ -99,7 +107,7 @@ def draw_rate(ax: Axes, history: History) -> None:
     line = ax.plot(history.epoch, rate, drawstyle="steps-mid", color="C2", linewidth=1.4)[0]
     if len(rate) == 1:
         line.set_marker("o")
-    _scale(ax, [rate], may_be_log=True)
+    _scale(ax, [rate], may_be_log=True, roomy=False)
     if ax.get_yscale() == "linear":
         ax.set_ylim(bottom=0)
         ax.locator_params(axis="y", nbins=4)
@@ -122,7 +130,9 @@ def _width(epochs: int) -> float:
     return 1.6 if epochs <= 200 else 1.0
 
 
-def _scale(ax: Axes, shown: Sequence[NDArray[np.float64]], may_be_log: bool) -> None:
+def _scale(
+    ax: Axes, shown: Sequence[NDArray[np.float64]], may_be_log: bool, roomy: bool = True
+) -> None:
     """Make the axis logarithmic if its values are positive and of several magnitudes."""
     values = np.concatenate(shown) if shown else np.empty(0)
     values = values[np.isfinite(values)]
@@ -134,7 +144,7 @@ def _scale(ax: Axes, shown: Sequence[NDArray[np.float64]], may_be_log: bool) -> 
 
     ax.set_yscale("log")
     decades = math.log10(values.max() / values.min())
-    if decades <= 2.5:  # else the decades alone are labels enough
+    if decades <= (2.5 if roomy else 1.3):  # else the decades alone are labels enough
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.yaxis.set_major_formatter(FuncFormatter(log_tick))
     elif values.min() >= 1e-4 and values.max() < 1e5:
@@ -217,8 +227,15 @@ def _short(reason: str) -> str:
     >>> _short("interrupted")
     'interrupted'
     """
-    first = reason.splitlines()[0].split(";")[0].strip() if reason.strip() else ""
+    first = (
+        without_mathematics(reason).splitlines()[0].split(";")[0].strip() if reason.strip() else ""
+    )
     first = first.removeprefix("EarlyStopping: ")
     if first not in ("interrupted", "stopped") and not first.startswith("diverged"):
         first = f"stopped: {first}"
     return textwrap.shorten(first, 72, placeholder=" …")
+
+
+def without_mathematics(text: str) -> str:
+    """Return a text in which matplotlib takes no dollar for the begin of a formula."""
+    return text.replace("$", r"\$")

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina.history_lines import draw_rate, draw_values, legend, mark_best, mark_stop
+from lamina.history_lines import (
+    draw_rate,
+    draw_values,
+    legend,
+    mark_best,
+    mark_stop,
+    without_mathematics,
+)
 from lamina.metrics._base import direction
 
 if TYPE_CHECKING:
@@ -32,7 +39,7 @@ class Panel:
     """What one Axes shows: values of the same kind."""
 
     label: str
-    keys: list[str]  # without val_
+    keys: list[str]  # without val_; of the learning rate none
     height: float = 1.0  # in parts of the losses'
     may_be_log: bool = True
 
@@ -68,11 +75,12 @@ def draw(
         )
     for panel, one in zip(panels, axes, strict=True):
         first = one is axes[0]
-        if panel.label == "learning rate":
-            draw_rate(one, history)
-        else:
+        if panel.keys:
             draw_values(one, history, panel.keys, panel.may_be_log)
-        one.set_ylabel("\n".join(textwrap.wrap(panel.label, 24 if panel.height >= 1 else 16)))
+        else:
+            draw_rate(one, history)
+        label = textwrap.fill(panel.label, 24 if panel.height >= 1 else 16)
+        one.set_ylabel(without_mathematics(label))
         mark_best(one, history, panel.keys, named=first)
         mark_stop(one, history, named=first)
         if first or len(panel.keys) > 1 or (ax is not None and panel.keys):
@@ -179,7 +187,7 @@ def _columns(panels: Sequence[Panel]) -> int:
 
 
 def _middle(panels: Sequence[Panel]) -> Sequence[Panel]:
-    return [panel for panel in panels[1:] if panel.label != "learning rate"]
+    return [panel for panel in panels[1:] if panel.keys]
 
 
 def _at_the_bottom(ax: Axes) -> bool:
@@ -195,7 +203,7 @@ def _new_axes(new_figure: Callable[..., Figure], panels: Sequence[Panel]) -> lis
     rows += [middle[at : at + columns] for at in range(0, len(middle), columns)]
     if len(rows[-1]) < columns:
         rows[-1] = rows[-1] * 2
-    if panels[-1].label == "learning rate":
+    if not panels[-1].keys:
         rows.append([len(panels) - 1] * columns)
     heights = [panels[row[0]].height for row in rows]
     height = 0.5 + 2.9 * sum(heights)

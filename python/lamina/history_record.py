@@ -54,7 +54,7 @@ class Record:
 
     @best_epoch.setter
     def best_epoch(self, epoch: int | None) -> None:
-        self._best_epoch = epoch
+        self._best_epoch = None if epoch is None else int(epoch)
 
     def to_frame(self, library: str | None = None) -> Any:
         """Return a DataFrame with a row for each epoch.
@@ -201,7 +201,7 @@ class Record:
         best = self.best_epoch
         by = "val_loss" if self._best_epoch is None else "callback"
         return {
-            "seed": self.seed,
+            "seed": None if self.seed is None else int(self.seed),
             "epoch": self.epoch,
             "learning_rate": self._learning_rate,
             "history": self.history,
@@ -214,6 +214,10 @@ class Record:
         """Tell whether all values, the seed, the best epoch and the reason are the same."""
         if not isinstance(other, Record):
             return NotImplemented
-        return json_text(self._state()) == json_text(other._state())
+        mine, others = (
+            json_text({**one._state(), "history": dict(sorted(one.history.items()))})
+            for one in (self, other)
+        )
+        return mine == others
 
     __hash__ = None  # type: ignore[assignment]  # it grows
