@@ -30,6 +30,7 @@ def test_the_first_questions_are_there():
         "q08_learning_rate",
         "q09_embeddings",
         "q10_control",
+        "q11_training",
     }
 
 

@@ -227,13 +227,11 @@ def _short(reason: str) -> str:
     >>> _short("interrupted")
     'interrupted'
     """
-    first = (
-        without_mathematics(reason).splitlines()[0].split(";")[0].strip() if reason.strip() else ""
-    )
+    first = reason.splitlines()[0].split(";")[0].strip() if reason.strip() else ""
     first = first.removeprefix("EarlyStopping: ")
     if first not in ("interrupted", "stopped") and not first.startswith("diverged"):
         first = f"stopped: {first}"
-    return textwrap.shorten(first, 72, placeholder=" …")
+    return without_mathematics(textwrap.shorten(first, 72, placeholder=" …"))
 
 
 def without_mathematics(text: str) -> str:

@@ -1,0 +1,46 @@
+"""docs/training.md keeps its word: its snippets run and print what they should."""
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+
+import pytest
+from building import ROOT
+
+PAGE = ROOT / "docs" / "training.md"
+
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs lie in the source tree alone")
+
+
+def test_the_snippets_run(tmp_path, monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pytest.importorskip("pandas")
+    pyplot.switch_backend("Agg")
+    monkeypatch.chdir(tmp_path)
+    text = PAGE.read_text(encoding="utf-8")
+    names, printed = {"__name__": "__main__"}, io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for block in re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE):
+            exec(compile(block, PAGE.name, "exec"), names)
+    pyplot.close("all")
+    keys = ["loss", "mean_absolute_error", "val_loss", "val_mean_absolute_error"]
+    assert printed.getvalue().splitlines() == [
+        # History
+        str(keys),
+        "30 all epochs done",
+        "['loss', 'mean absolute\\nerror', 'learning rate']",
+        f"epoch {[*keys, 'learning_rate']}",
+        "True",
+        "True",
+    ]
+
+
+def test_the_picture_of_a_history_can_be_drawn_anew(tmp_path):
+    pytest.importorskip("matplotlib")
+    script = ROOT / "docs" / "draw_history.py"
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=120)
+    assert (tmp_path / "history.png").stat().st_size > 10_000
+    assert "(gallery/history.png)" in PAGE.read_text(encoding="utf-8")
+    assert (ROOT / "docs" / "gallery" / "history.png").exists()
