@@ -375,6 +375,7 @@ assert list(dict.items(matplotlib.rcParams)) == before
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+@pytest.mark.ci
 def test_ipython_takes_it():
     formatters = pytest.importorskip("IPython.core.formatters")
     data, _ = formatters.DisplayFormatter().format(usual())
