@@ -23,6 +23,7 @@ PYTHON_FLOORS = [
     [
         "_config",
         "arrow",
+        "budget",
         "data",
         "files",
         "interrupts",

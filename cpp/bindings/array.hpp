@@ -28,10 +28,14 @@ Data data(const Inputs& inputs, const std::vector<std::optional<py::array>>& tar
           const std::optional<py::array>& weights,
           const std::optional<std::vector<std::int64_t>>& rows);
 
-// For long calls without the GIL, between their parts: Ctrl-C ends them.
-inline void check_signals() {
-  const py::gil_scoped_acquire acquire;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+// For long calls without the GIL, between their parts: Ctrl-C ends them, and `show`, unless it is
+// None, is told how many rows are done.
+inline auto signals_and(const py::object& show) {
+  return [&show](Index rows) {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    if (!show.is_none()) show(rows);
+  };
 }
 
 py::dtype numpy_dtype(DataType dtype);

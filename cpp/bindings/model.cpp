@@ -11,7 +11,8 @@ using Pointer = std::shared_ptr<Model>;
 
 // What a layer gives.
 py::object predict_layer(const Model& model, const Inputs& inputs, const std::string& layer,
-                         std::optional<Index> batch_size, std::optional<int> num_threads) {
+                         std::optional<Index> batch_size, std::optional<int> num_threads,
+                         const py::object& show) {
   const auto x = views(inputs);
   const Values& values = model.graph().layer(layer).outputs;
   for (const Value& y : values)
@@ -21,8 +22,9 @@ py::object predict_layer(const Model& model, const Inputs& inputs, const std::st
   const auto y = memory(out);
   {
     const py::gil_scoped_release release;
-    model.predict_values(values, x, y,
-                         {batch_size.value_or(256), num_threads.value_or(0), false, check_signals});
+    model.predict_values(
+        values, x, y,
+        {batch_size.value_or(256), num_threads.value_or(0), false, signals_and(show)});
   }
   return one_or_list(out);
 }
@@ -60,9 +62,10 @@ py::object input_gradient(const Model& model, const Inputs& inputs, Index output
   std::vector<void*> pointers;
   py::list list;
   const py::object out = input_gradients(model, model.check_inputs(x), pointers, list);
+  const py::object nobody = py::none();
   const py::gil_scoped_release release;
   model.input_gradient(values[0], output, x, pointers,
-                       {256, num_threads.value_or(0), false, check_signals});
+                       {256, num_threads.value_or(0), false, signals_and(nobody)});
   return out;
 }
 
@@ -253,12 +256,13 @@ void bind_model(py::module_& m) {
       .def("layers", &layers)
       .def("operations", &operations)
       .def("predict", &predict<Model>, "inputs"_a, "batch_size"_a = py::none(),
-           "num_threads"_a = py::none(), "exact_threads"_a = false)
+           "num_threads"_a = py::none(), "exact_threads"_a = false, "show"_a = py::none())
       .def("predict_rows", &predict_rows<Model>, "x"_a, "batch_size"_a, "num_threads"_a,
            "exact_threads"_a)
       .def("predict_row", &predict_row<Model>, "x"_a)
       .def("predict_one", &predict_one<Model>, "inputs"_a)
-      .def("predict_layer", &predict_layer, "inputs"_a, "layer"_a, "batch_size"_a, "num_threads"_a)
+      .def("predict_layer", &predict_layer, "inputs"_a, "layer"_a, "batch_size"_a, "num_threads"_a,
+           "show"_a = py::none())
       .def("input_gradient", &input_gradient, "inputs"_a, "output"_a, "layer"_a, "num_threads"_a)
       .def("forward", &forward, "inputs"_a, "training"_a)
       .def("backward", &backward, "gradients"_a)

@@ -12,10 +12,14 @@ std::vector<void*> memory(std::vector<py::array>& arrays);
 // One array as it is, several as a list.
 py::object one_or_list(std::vector<py::array>& arrays);
 
-// Predictor: a Model or a FrozenModel. Fills the arrays and returns them.
+constexpr Index kShown = 5000000000;  // operations: less is done before anybody needs a bar
+
+// Predictor: a Model or a FrozenModel. Fills the arrays and returns them; `show` is told how many
+// rows are done.
 template <class Predictor>
 py::object run_into(const Predictor& model, const std::vector<ArrayView>& x, Index rows,
-                    std::vector<py::array> out, PredictOptions options) {
+                    std::vector<py::array> out, PredictOptions options,
+                    const py::object& show = py::none()) {
   const std::vector<void*> y = memory(out);
   // Below some tens of microseconds nobody gains from the GIL, or waits for a signal; but while
   // another call changes the weights this one may have to wait for the end of its step.
@@ -25,7 +29,7 @@ py::object run_into(const Predictor& model, const std::vector<ArrayView>& x, Ind
     model.predict(x, y, options);
     return one_or_list(out);
   }
-  options.tick = check_signals;
+  options.tick = signals_and(show);
   {
     const py::gil_scoped_release release;
     model.predict(x, y, options);
@@ -36,21 +40,21 @@ py::object run_into(const Predictor& model, const std::vector<ArrayView>& x, Ind
 template <class Predictor>
 py::object run_predict(const Predictor& model, const std::vector<ArrayView>& x,
                        std::optional<Index> batch_size, std::optional<int> num_threads,
-                       bool exact_threads) {
+                       bool exact_threads, const py::object& show = py::none()) {
   const Graph& graph = model.graph();
   const Index rows = check_inputs(graph, x);
   return run_into(model, x, rows, arrays_for(graph, graph.outputs, rows),
-                  {batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}});
+                  {batch_size.value_or(256), num_threads.value_or(0), exact_threads, {}}, show);
 }
 
 template <class Predictor>
 py::object predict(const Predictor& model, const Inputs& inputs, std::optional<Index> batch_size,
-                   std::optional<int> num_threads, bool exact_threads) {
-  return run_predict(model, views(inputs), batch_size, num_threads, exact_threads);
+                   std::optional<int> num_threads, bool exact_threads, const py::object& show) {
+  return run_predict(model, views(inputs), batch_size, num_threads, exact_threads, show);
 }
 
 // The short way for a model with one input and an array that it can read as it is; None
-// otherwise, and then Python converts or says what is wrong.
+// otherwise, and then Python converts or says what is wrong; and for what may take a second.
 template <class Predictor>
 py::object predict_rows(const Predictor& model, const py::handle& x,
                         std::optional<Index> batch_size, std::optional<int> num_threads,
@@ -58,6 +62,7 @@ py::object predict_rows(const Predictor& model, const py::handle& x,
   const auto& ports = model.graph().ports;
   std::vector<ArrayView> views(1);
   if (ports.size() != 1 || !plain_rows(x, ports[0].value.width, views[0])) return py::none();
+  if (views[0].rows * model.flops_per_row() > kShown) return py::none();
   return run_predict(model, views, batch_size, num_threads, exact_threads);
 }
 

@@ -43,7 +43,7 @@ void bind_predictor(py::module_& m) {
              return kinds;
            })
       .def("predict", &predict<FrozenModel>, "inputs"_a, "batch_size"_a, "num_threads"_a,
-           "exact_threads"_a)
+           "exact_threads"_a, "show"_a = py::none())
       .def("predict_rows", &predict_rows<FrozenModel>, "x"_a, "batch_size"_a, "num_threads"_a,
            "exact_threads"_a)
       .def("predict_row", &predict_row<FrozenModel>, "x"_a)

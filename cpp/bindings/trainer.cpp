@@ -129,11 +129,16 @@ py::dict epoch_dict(const Trainer& trainer, const EpochResult& result) {
 
 // `run`: Trainer::run_epoch or run_window. `tick` returns what Tick says. on_batch is called after
 // each `every`-th batch of the training (0: none), and after the one in which a tick asked for it.
+// After about so many `seconds` it stops between two steps; one at least is made.
 enum class Tick { stop, go_on, call_on_batch };
 
 py::dict run(Trainer& trainer, EpochResult (Trainer::*run)(Monitor&), const py::object& tick,
-             const py::object& on_batch, std::uint64_t every) {
+             const py::object& on_batch, std::uint64_t every, std::optional<double> seconds) {
   Monitor monitor;
+  if (seconds)
+    monitor.deadline =
+        Monitor::Clock::now() + std::chrono::duration_cast<Monitor::Clock::duration>(
+                                    std::chrono::duration<double>(std::min(*seconds, 1e9)));
   bool asked = false;
   monitor.tick = [&] {
     const py::gil_scoped_acquire acquire;
@@ -161,12 +166,12 @@ py::dict run(Trainer& trainer, EpochResult (Trainer::*run)(Monitor&), const py::
 
 py::dict run_epoch(Trainer& trainer, const py::object& tick, const py::object& on_batch,
                    std::uint64_t every) {
-  return run(trainer, &Trainer::run_epoch, tick, on_batch, every);
+  return run(trainer, &Trainer::run_epoch, tick, on_batch, every, {});
 }
 
 py::dict run_window(Trainer& trainer, const py::object& tick, const py::object& on_batch,
-                    std::uint64_t every) {
-  return run(trainer, &Trainer::run_window, tick, on_batch, every);
+                    std::uint64_t every, std::optional<double> seconds) {
+  return run(trainer, &Trainer::run_window, tick, on_batch, every, seconds);
 }
 
 void next_window(Trainer& trainer, const Inputs& inputs, const Targets& targets,
@@ -178,11 +183,13 @@ void next_window(Trainer& trainer, const Inputs& inputs, const Targets& targets,
 
 // The means by name, and by output all predictions or None; `predictions` says of which they are
 // wanted. `running`: of the windows of a stream before this one, which begins with row `first_row`.
+// `show` is told how many rows are done.
 py::tuple evaluate(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                    const std::optional<py::array>& weights,
                    const std::optional<std::vector<std::int64_t>>& rows, Index batch_size,
                    std::optional<int> num_threads, const std::vector<bool>& predictions,
-                   bool looking, std::optional<Sums*> running, std::optional<Index> first_row) {
+                   bool looking, std::optional<Sums*> running, std::optional<Index> first_row,
+                   const py::object& show) {
   Data d = window(data(inputs, targets, weights, rows), first_row);
   const std::vector<Head>& heads = trainer.objective().heads;
   std::vector<double> means;
@@ -200,7 +207,7 @@ py::tuple evaluate(Trainer& trainer, const Inputs& inputs, const Targets& target
   }
   {
     const py::gil_scoped_release release;
-    means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), check_signals,
+    means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), signals_and(show),
                              values, looking, running.value_or(nullptr));
   }
   return py::make_tuple(named(trainer, means), out);
@@ -309,7 +316,8 @@ void bind_trainer(py::module_& m) {
            "block_rows"_a, "tile_elements"_a, "exact_threads"_a, "first_row"_a = none,
            "stream_rows"_a = 0, "begin"_a = 0, "window"_a = 0, "window_begin"_a = 0)
       .def("run_epoch", &run_epoch, "tick"_a = none, "on_batch"_a = none, "every"_a = 1)
-      .def("run_window", &run_window, "tick"_a = none, "on_batch"_a = none, "every"_a = 1)
+      .def("run_window", &run_window, "tick"_a = none, "on_batch"_a = none, "every"_a = 1,
+           "seconds"_a = none)
       .def("next_window", &next_window, "inputs"_a, "targets"_a, "sample_weight"_a, "first_row"_a)
       .def("finish_epoch", [](Trainer& self) { return epoch_dict(self, self.finish_epoch()); })
       .def("end_fit", &Trainer::end_fit)
@@ -322,7 +330,7 @@ void bind_trainer(py::module_& m) {
       .def("check", &check, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a, "num_threads"_a)
       .def("evaluate", &evaluate, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
            "batch_size"_a, "num_threads"_a, "predictions"_a = std::vector<bool>(),
-           "looking"_a = false, "running"_a = none, "first_row"_a = none)
+           "looking"_a = false, "running"_a = none, "first_row"_a = none, "show"_a = none)
       .def("compute_gradients", &compute_gradients, "inputs"_a, "targets"_a, "sample_weight"_a,
            "num_threads"_a)
       .def("train_rows", &train_rows, "x"_a, "y"_a, "sample_weight"_a, "names"_a, "num_threads"_a,

@@ -205,9 +205,23 @@ def dataset(
 
 
 def class_weights(
-    target: AnyArray, class_weight: Mapping[int, float], weights: AnyArray | None
+    target: AnyArray,
+    class_weight: Mapping[int, float] | str,
+    weights: AnyArray | None,
+    rows: list[int] | None = None,
 ) -> AnyArray:
     """Return sample weights multiplied by the weight of each row's class.
+
+    Parameters
+    ----------
+    target : ndarray
+        Class numbers, or a column for each class.
+    class_weight : mapping of int to float, or "balanced"
+        Balanced: a class with few rows gets the weight rows / (classes * rows of the class).
+    weights : ndarray or None
+        Those that the rows have already.
+    rows : list of int, optional
+        Those that are counted. Default: all.
 
     Raises
     ------
@@ -216,6 +230,11 @@ def class_weights(
     """
     labels = target.argmax(axis=1) if target.ndim == 2 and target.shape[1] > 1 else target.ravel()
     classes, codes = np.unique(labels, return_inverse=True)
+    if isinstance(class_weight, str):
+        counts = np.bincount(codes if rows is None else codes[rows], minlength=len(classes))
+        among = max(1, np.count_nonzero(counts))
+        balanced = counts.sum() / (among * np.maximum(1, counts))
+        class_weight = dict(zip(classes.tolist(), balanced.tolist(), strict=True))
     missing = [c.item() for c in classes if c.item() not in class_weight]
     if missing:
         raise ValueError(f"class_weight: no weight for {missing}; give one for each class")
@@ -226,14 +245,18 @@ def class_weights(
     return result if weights is None else result * weights.ravel()
 
 
-def class_weight_spec(given: Mapping[int, float] | None) -> list[list[float]] | None:
+def class_weight_spec(given: Mapping[int, float] | str | None) -> list[list[float]] | str | None:
     """Return class weights in JSON's types."""
-    return None if given is None else [[key, float(value)] for key, value in given.items()]
+    if isinstance(given, str) and given != "balanced":
+        raise ValueError(f"class_weight: expected weights by class or 'balanced', got {given!r}")
+    if given is None or isinstance(given, str):
+        return given
+    return [[key, float(value)] for key, value in given.items()]
 
 
-def class_weight_of(spec: Any) -> dict[int, float] | None:
+def class_weight_of(spec: Any) -> dict[int, float] | str | None:
     """Return the class weights that :func:`class_weight_spec` described."""
-    return None if spec is None else dict(spec)
+    return spec if spec is None or isinstance(spec, str) else dict(spec)
 
 
 def split_rows(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from lamina._config import Configurable
+from lamina.budget import Budget, Pace
 from lamina.callbacks import Callback
 from lamina.history import History
 from lamina.interrupts import uninterrupted
@@ -84,11 +86,22 @@ class Fit:
         Called in order.
     progress : Progress
         Shows what happens.
+    budget : Budget
+        The time that it has.
+    measured_rows : int, default 0
+        That are predicted after each epoch.
     """
 
     def __init__(
-        self, trainer: Any, plan: FitPlan, hooks: Sequence[Callback], progress: Progress
+        self,
+        trainer: Any,
+        plan: FitPlan,
+        hooks: Sequence[Callback],
+        progress: Progress,
+        budget: Budget,
+        measured_rows: int = 0,
     ) -> None:
+        self._budget, self._pace = budget, Pace(measured_rows)
         self._trainer = trainer
         self._plan = plan
         self._hooks = hooks
@@ -100,10 +113,11 @@ class Fit:
 
         Parameters
         ----------
-        train : callable (tick, on_batch, every) -> dict
+        train : callable (tick, on_batch, every, budget) -> dict
             Trains what is left of an epoch. ``tick(rows done)`` returns 0 to stop, 1 to go on and 2
             to have the next batch told; ``on_batch(logs) -> go on`` is called after that and after
             each `every`-th batch of the training. What it returns has "end" and "reason".
+            It stops between two steps once the budget is used up, but makes one at least.
         measure : callable (dict) -> dict of str to float
             Makes the epoch's logs of what the core says at its end.
         """
@@ -128,15 +142,26 @@ class Fit:
                 record.best_epoch = plan.best_epoch
 
     def _run_epochs(self, train: Train, measure: Measure) -> None:
-        """Do what is due from before an interruption, then epoch by epoch."""
+        """Do what is due from before an interruption, then epoch by epoch.
+
+        However small the budget is, each call gets on: by a due measurement, or by a step.
+        """
         plan, trainer = self._plan, self._trainer
         self._call_due()
+        got_on = plan.result is not None
         if plan.result is not None:
             self._end_epoch(measure)
         while plan.stop_asked is None and trainer.epoch < plan.last_epoch:
+            if got_on and self._budget.is_over(self._pace.step(plan.batch_size)):
+                plan.stop_reason = self._budget.reason
+                return
             if not self._run_epoch(train):
                 return
+            if not self._budget.allows(self._pace.end, self._pace.step(plan.batch_size)):
+                plan.stop_reason = self._budget.reason  # resuming measures first
+                return
             self._end_epoch(measure)
+            got_on = True
         plan.stop_reason = plan.stop_asked or "all epochs done"
         plan.ended = True
 
@@ -149,14 +174,16 @@ class Fit:
             for hook in self._hooks:
                 hook.on_epoch_begin(epoch)
         asked = plan.stop_asked is not None  # by on_epoch_begin
-        end = {"end": "stopped"} if asked else train(self._tick, *self._batch_hook())
+        begin, before = time.perf_counter(), core.cursor
+        end = {"end": "stopped"} if asked else train(self._tick, *self._batch_hook(), self._budget)
         if end["end"] == "diverged":
             plan.stop_reason, plan.ended = f"diverged: {end['reason']}", True
             self._progress.warn(plan.stop_reason)
             return False
         if end["end"] == "stopped":
-            plan.stop_reason, plan.stop_asked = plan.stop_asked or "stopped", None
+            plan.stop_reason, plan.stop_asked = plan.stop_asked or self._budget.reason, None
             return False
+        self._pace.trained(core.cursor - before, time.perf_counter() - begin)
         with uninterrupted():
             rows = core.cursor
             rate = self._trainer.optimizer.handle.last_learning_rate  # an epoch's end changes it
@@ -168,6 +195,7 @@ class Fit:
         """Measure, record and call the callbacks."""
         plan, trainer = self._plan, self._trainer
         assert plan.result is not None
+        begin = time.perf_counter()
         logs, rate = dict(measure(plan.result)), plan.result["learning_rate"]
         epoch = trainer.epoch - 1
         with uninterrupted():
@@ -177,6 +205,7 @@ class Fit:
                 record.append(epoch, logs, rate)
         self._progress.epoch_done(epoch, logs)
         self._call_due()
+        self._pace.ended(time.perf_counter() - begin)
 
     def _call_due(self) -> None:
         """Call the hooks that have not been called; one that raises counts as called."""

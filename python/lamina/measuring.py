@@ -13,6 +13,7 @@ from lamina._isa import core
 from lamina.data import Dataset
 from lamina.heads import Heads, Measured
 from lamina.network import flat_specs
+from lamina.progress import RowsBar
 from lamina.streaming import StreamData
 
 __all__ = ["Measuring"]
@@ -33,18 +34,22 @@ class Measuring:
         self._trainer = trainer
         self._heads = heads
 
-    def __call__(self, data: Dataset | StreamData, batch_size: int = 256) -> dict[str, float]:
+    def __call__(
+        self, data: Dataset | StreamData, batch_size: int = 256, bar: RowsBar | None = None
+    ) -> dict[str, float]:
         """Return loss and all metrics in one pass over the data."""
         if isinstance(data, StreamData):
-            return self._stream(data, batch_size)
+            return self._stream(data, batch_size, bar)
         sets = self._heads.sets
         trainer = self._trainer
-        means, predictions = trainer._core.evaluate(*data, batch_size, trainer.num_threads, sets)
+        means, predictions = trainer._core.evaluate(
+            *data, batch_size, trainer.num_threads, sets, show=bar and bar.show
+        )
         if not any(sets):
             return dict(means)
         return self._heads.all_values(means, *self._measured(data, predictions))
 
-    def _stream(self, data: StreamData, batch_size: int) -> dict[str, float]:
+    def _stream(self, data: StreamData, batch_size: int, bar: RowsBar | None) -> dict[str, float]:
         """Return the same of a stream, of which a window is in memory at a time."""
         sets, trainer, running = self._heads.sets, self._trainer, core.Sums()
         kept: list[tuple[Dataset, Sequence[NDArray[Any] | None]]] = []
@@ -57,7 +62,10 @@ class Measuring:
                     sets,
                     running=running,
                     first_row=window.first_row,
+                    show=bar and bar.show,
                 )[1]
+                if bar is not None:
+                    bar.window_done(window.data.size)
                 if any(sets):
                     kept.append((_without_inputs(window.data), predictions))
         if running.weight <= 0:
@@ -103,6 +111,11 @@ class Measuring:
         if held_out is not None:
             logs.update({f"val_{name}": value for name, value in self(held_out).items()})
         return logs
+
+    def rows(self, data: Dataset | StreamData, held_out: Dataset | StreamData | None) -> int:
+        """Return how many rows are predicted after each epoch, as far as anybody knows."""
+        measured = [held_out, data if self._sets_on_training() else None]
+        return sum(one.size or 0 for one in measured if one is not None)
 
     def keys(self, *, validated: bool) -> list[str]:
         """Return the keys that the logs of a fit will have."""

@@ -18,6 +18,7 @@ from lamina.layers import Input, Layer, NestedModel
 from lamina.layers.base import as_layer
 from lamina.network import Network, flat_specs, network_of, written
 from lamina.predictor import Predictor, as_row
+from lamina.progress import RowsBar
 from lamina.streams import Stream
 from lamina.summary import summary_text
 from lamina.windows import predict_windows
@@ -199,6 +200,7 @@ class Model:
         layer: str | None = None,
         batch_size: int | None = None,
         num_threads: int | None = None,
+        verbose: int | str = "auto",
     ) -> Any:
         """Return the outputs for some rows.
 
@@ -221,6 +223,9 @@ class Model:
             At most so many. Default: what OpenMP offers. One for little work; calls of less than
             some milliseconds are timed, the first of them on one thread, and take one where others
             keep the processors busy.
+        verbose : {0, 1, "auto"}, default "auto"
+            0 nothing, 1 a bar, "auto" a bar in a terminal or notebook once the call has taken more
+            than a second.
 
         Returns
         -------
@@ -237,22 +242,31 @@ class Model:
             If X holds text or objects.
         RuntimeError
             If a layer that adapts to data has not seen any: :meth:`adapt`, or fit.
+        KeyboardInterrupt
+            On Ctrl-C, within a second.
         """
-        if isinstance(X, Stream):
-            return predict_windows(
-                X,
-                self._inputs,
-                lambda x: (
-                    self._core.predict(x, batch_size, num_threads, self._exact_threads)
-                    if layer is None
-                    else self._core.predict_layer(x, layer, batch_size, num_threads)
-                ),
-            )
-        if layer is not None:
-            return self._core.predict_layer(self._inputs(X), layer, batch_size, num_threads)
         how = batch_size, num_threads, self._exact_threads
-        result = self._core.predict_rows(X, *how)
-        return self._core.predict(self._inputs(X), *how) if result is None else result
+        if layer is None and verbose in ("auto", 0) and not isinstance(X, Stream):
+            result = self._core.predict_rows(X, *how)
+            if result is not None:
+                return result
+        if isinstance(X, Stream):
+            with RowsBar("predict", verbose, X.rows) as bar:
+                return predict_windows(
+                    X, self._inputs, lambda x: self._predict(x, layer, how, bar), bar
+                )
+        inputs = self._inputs(X)
+        first = inputs[0]  # a sparse one begins with where its rows begin
+        rows = len(first[0]) - 1 if isinstance(first, tuple) else len(first)
+        with RowsBar("predict", verbose, rows) as bar:
+            return self._predict(inputs, layer, how, bar)
+
+    def _predict(
+        self, inputs: list[Any], layer: str | None, how: tuple[Any, Any, bool], bar: RowsBar
+    ) -> Any:
+        if layer is None:
+            return self._core.predict(inputs, *how, bar.show)
+        return self._core.predict_layer(inputs, layer, *how[:2], bar.show)
 
     def predict_one(self, x: Any) -> Any:
         """Return the outputs for a single row.

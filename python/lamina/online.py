@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
-from lamina.data import Dataset
+from lamina.data import Dataset, class_weight_spec
 from lamina.heads import Heads
 
 __all__ = ["OnlineTraining"]
@@ -26,7 +26,7 @@ class OnlineTraining:
         X: Any,
         y: Any,
         sample_weight: ArrayLike | None = None,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
     ) -> dict[str, float]:
         """Take one step of the optimizer on these rows.
 
@@ -47,8 +47,9 @@ class OnlineTraining:
             As for :meth:`fit`; all rows are one batch.
         sample_weight : array_like, shape (n,), optional
             Weight of each row, at least 0.
-        class_weight : mapping of int to float, optional
-            Multiplies the weight of the rows of each class. Not with several outputs.
+        class_weight : mapping of int to float or "balanced", optional
+            Multiplies the weight of the rows of each class. Balanced: by the rows of this batch.
+            Not with several outputs.
 
         Returns
         -------
@@ -94,6 +95,7 @@ class OnlineTraining:
                 return logs  # type: ignore[no-any-return]
         data = self._dataset(X, y, sample_weight)
         if class_weight is not None:
+            class_weight_spec(class_weight)  # refuses another word
             data = self._with_class_weights(data, class_weight)
         result: dict[str, float] = self._core.train_on_batch(*data[:3], *how)
         return result
@@ -109,5 +111,5 @@ class OnlineTraining:
     def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
         raise NotImplementedError
 
-    def _with_class_weights(self, data: Dataset, given: Mapping[int, float]) -> Dataset:
+    def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What fit shows while it runs: nothing, a bar, or a line an epoch."""
+"""What long calls show while they run: nothing, a bar, or a line an epoch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,89 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "RowsBar"]
 
 
 def _interactive() -> bool:
     return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def _bar_of_rows(total: int | None, what: str, done: int = 0) -> Any:
+    from tqdm.auto import tqdm  # here, since importing it takes as long as all of Lamina
+
+    return tqdm(
+        total=total,
+        initial=done,
+        unit=" rows",
+        unit_scale=True,
+        # A terminal that does not know its width (0 columns) would get no bar at all.
+        dynamic_ncols=shutil.get_terminal_size((0, 0)).columns > 0,
+        ncols=None if shutil.get_terminal_size((0, 0)).columns > 0 else 100,
+        leave=True,
+        desc=what,
+    )
+
+
+class RowsBar:
+    """The bar of one pass over some rows, a context; it opens when the pass turns out long.
+
+    Parameters
+    ----------
+    what : str
+        Who shows it.
+    verbose : {0, 1, "auto"}
+        0 nothing, 1 a bar, "auto" one in a terminal or notebook if the call takes over a second.
+    rows : int or None
+        How many; None if nobody knows.
+    """
+
+    patience: ClassVar[float] = 1.0  # seconds
+
+    def __init__(self, what: str, verbose: int | str, rows: int | None) -> None:
+        if verbose not in (0, 1, "auto"):
+            raise ValueError(f"{what}: verbose must be 0, 1 or 'auto', got {verbose!r}")
+        self._what, self._rows = what, rows
+        self._shown = verbose == 1 or (verbose == "auto" and _interactive())
+        self._opens = time.perf_counter() + (0.0 if verbose == 1 else self.patience)
+        self._before = 0  # rows of windows that are done
+        self._bar: Any = None
+
+    @property
+    def show(self) -> Callable[[int], None] | None:
+        """What is to be told the rows done, now and then; None if nothing will be shown."""
+        return self._tell if self._shown else None
+
+    def window_done(self, rows: int) -> None:
+        """Count from here on: so many rows are done, and the next ones are told from 0."""
+        self._before += rows
+
+    def _tell(self, rows: int) -> None:
+        if self._bar is None:
+            if time.perf_counter() < self._opens:
+                return
+            self._bar = _bar_of_rows(self._rows, self._what)
+        self._bar.update(self._before + rows - self._bar.n)
+
+    def __enter__(self) -> RowsBar:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the bar, full if nothing went wrong."""
+        if self._bar is None:
+            return
+        if kind is None and self._rows is not None:
+            self._bar.update(self._rows - self._bar.n)
+        self._bar.close()
 
 
 class Progress:
@@ -47,18 +121,10 @@ class Progress:
     def __enter__(self) -> Progress:
         """Open the bar."""
         if self._show_bar:
-            from tqdm.auto import tqdm  # here, since importing it takes as long as all of Lamina
-
-            self._bar = tqdm(
-                total=None if self._rows is None else self._epochs * self._rows,
-                initial=self._done * (self._rows or 0),
-                unit=" rows",
-                unit_scale=True,
-                # A terminal that does not know its width (0 columns) would get no bar at all.
-                dynamic_ncols=shutil.get_terminal_size((0, 0)).columns > 0,
-                ncols=None if shutil.get_terminal_size((0, 0)).columns > 0 else 100,
-                leave=True,
-                desc=f"epoch {self._done + 1}/{self._epochs}",
+            self._bar = _bar_of_rows(
+                None if self._rows is None else self._epochs * self._rows,
+                f"epoch {self._done + 1}/{self._epochs}",
+                self._done * (self._rows or 0),
             )
         return self
 

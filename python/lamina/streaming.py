@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lamina._isa import core
+from lamina.budget import Budget
 from lamina.data import Dataset, class_weights, dataset
 from lamina.sparse import dense_alone
 from lamina.streams import Stream
@@ -48,12 +49,17 @@ class StreamData:
         stream: Stream,
         ports: Any,
         outputs: Mapping[str, bool],
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
     ) -> None:
         if class_weight is not None and len(outputs) > 1:
             raise ValueError(
                 f"class_weight: the model has several outputs, {list(outputs)}, which share the "
                 "rows' weights; give those in the chunks"
+            )
+        if isinstance(class_weight, str):
+            raise ValueError(
+                f"class_weight: {class_weight!r} needs the number of rows of each class, which is "
+                "not known of a stream before it is read; give the weights, {class: weight}"
             )
         self.stream = stream
         self._ports, self._outputs, self._class_weight = ports, outputs, class_weight
@@ -131,14 +137,16 @@ def training(
             _check_signature(core, data, settings)
         core.begin_fit(*data, *settings, begin=begin)
         try:
-            yield core.run_window
+            yield lambda tick, on_batch, every, budget: core.run_window(
+                tick, on_batch, every, budget.left
+            )
         finally:
             core.end_fit()
         return
-    batch_size, epochs, shuffle, *_ = settings
+    batch_size, left, shuffle, *_ = settings
     begun = trainer.epoch
     orders = (  # of one epoch at least: the core begins with a window, also if none is left
-        draw_windows(trainer.seed, begun + e) if shuffle else None for e in range(max(1, epochs))
+        draw_windows(trainer.seed, begun + e) if shuffle else None for e in range(max(1, left))
     )
     with data.reader(max(1, batch_size), orders) as reader:
         windows = reader.epoch()
@@ -157,9 +165,9 @@ def training(
         )
         waiting: Iterable[Window] = itertools.chain([first], windows)
 
-        def train(tick: Any, on_batch: Any, every: int) -> Mapping[str, Any]:
+        def train(tick: Any, on_batch: Any, every: int, budget: Budget) -> Mapping[str, Any]:
             nonlocal waiting
-            result = _train_epoch(core, waiting, first, tick, on_batch, every)
+            result = _train_epoch(core, waiting, first, tick, on_batch, every, budget)
             waiting = reader.epoch()
             return result
 
@@ -195,16 +203,22 @@ def _window_of(cursor: int, first: Window, windows: Iterator[Window]) -> tuple[i
 
 
 def _train_epoch(
-    core: Any, windows: Iterable[Window], begun: Window, tick: Any, on_batch: Any, every: int
+    core: Any,
+    windows: Iterable[Window],
+    begun: Window,
+    tick: Any,
+    on_batch: Any,
+    every: int,
+    budget: Budget,
 ) -> Mapping[str, Any]:
     """Train on the windows of an epoch; the fit has begun with the window `begun`."""
     result: Mapping[str, Any] = {}
     for window in windows:
-        if result and not tick(core.cursor):
+        if result and (budget.is_over() or not tick(core.cursor)):
             return {"end": "stopped"}
         if window is not begun:
             core.next_window(*window.data[:3], window.first_row)
-        result = core.run_window(tick, on_batch, every)
+        result = core.run_window(tick, on_batch, every, budget.left)
         if result["end"] != "complete":
             break
     return result

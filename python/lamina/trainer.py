@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from lamina._config import spec_json
 from lamina._isa import core
+from lamina.budget import Budget
 from lamina.callbacks import Callback
 from lamina.data import (
     Dataset,
@@ -29,7 +30,7 @@ from lamina.metrics import Metric
 from lamina.model import Model
 from lamina.online import OnlineTraining
 from lamina.optimizers import Optimizer
-from lamina.progress import Progress
+from lamina.progress import Progress, RowsBar
 from lamina.streaming import (
     ANEW,
     RESUMED,
@@ -195,10 +196,11 @@ class Trainer(OnlineTraining):
         validation_split: float = 0.0,
         shuffle: bool = True,
         sample_weight: ArrayLike | None = None,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
         callbacks: Sequence[Callback] | None = None,
         verbose: int | str = "auto",
         check_input: bool = True,
+        time_budget: float | None = None,
     ) -> History:
         """Train for some further epochs.
 
@@ -232,8 +234,10 @@ class Trainer(OnlineTraining):
             Another order each epoch, from the seed; of a stream within each window.
         sample_weight : array_like, shape (n,), optional
             Weight of each row, at least 0; it counts for all outputs.
-        class_weight : mapping of int to float, optional
-            Multiplies the weight of the rows of each class. Not with several outputs.
+        class_weight : mapping of int to float or "balanced", optional
+            Multiplies the weight of the rows of each class that are trained on. Balanced: by rows /
+            (classes * rows of the class), as in scikit-learn, so that all classes weigh alike; not
+            of a stream. Not with several outputs.
         callbacks : sequence of Callback, optional
             Called in order.
         verbose : {0, 1, 2, "auto"}, default "auto"
@@ -241,6 +245,11 @@ class Trainer(OnlineTraining):
         check_input : bool, default True
             Refuse NaN and infinity in X before the first step (memmaps: on the way; streams: window
             by window).
+        time_budget : float, optional
+            Seconds, above 0, after which the whole call has ended, with what best weights take to
+            be restored: within 5 % or one step, and never without a step. If the measurements at
+            the end of an epoch would take longer than what is left, they are left to
+            :meth:`resume`, which goes on where the fit stopped, bit for bit.
 
         Returns
         -------
@@ -266,6 +275,7 @@ class Trainer(OnlineTraining):
         Bad data in a later window of a stream end the fit with the weights of the last completed
         step. A fit after one on a stream that was stopped inside an epoch begins a new one.
         """
+        budget = Budget(time_budget)
         if epochs < 1:
             raise ValueError(f"fit: epochs must be at least 1, got {epochs}")
         plan = FitPlan(
@@ -278,7 +288,7 @@ class Trainer(OnlineTraining):
             class_weight_spec(class_weight),
         )
         hooks = list(callbacks or ())
-        return self._run(plan, hooks, (X, y, sample_weight), validation_data, verbose)
+        return self._run(plan, hooks, (X, y, sample_weight), validation_data, verbose, budget)
 
     @property
     def resumable(self) -> bool:
@@ -295,6 +305,7 @@ class Trainer(OnlineTraining):
         callbacks: Sequence[Callback] | None = None,
         verbose: int | str = "auto",
         other_data: bool = False,
+        time_budget: float | None = None,
     ) -> History:
         """Go on with the last fit, which was interrupted, as if it had not been: bit for bit.
 
@@ -316,6 +327,9 @@ class Trainer(OnlineTraining):
             As in :meth:`fit`.
         other_data : bool, default False
             Go on with other data: in a new epoch, with the same optimizer state and settings.
+        time_budget : float, optional
+            Of this call: as in :meth:`fit`. What had been left to be measured is measured first,
+            however long it takes.
 
         Returns
         -------
@@ -346,6 +360,7 @@ class Trainer(OnlineTraining):
         >>> len(trainer.resume(x, x**2, verbose=0))
         5
         """
+        budget = Budget(time_budget)
         plan = self._plan
         if self._core.fitting:
             raise RuntimeError("resume: the model is being trained: its fit has not returned yet")
@@ -356,7 +371,8 @@ class Trainer(OnlineTraining):
             raise ValueError(f"resume: {why}; fit(...) trains further epochs")
         hooks = resumed_hooks(plan, self._hooks, callbacks)
         begin = RESUMED_WITH_OTHER_DATA if other_data else RESUMED
-        return self._run(plan, hooks, (X, y, sample_weight), validation_data, verbose, begin)
+        given = X, y, sample_weight
+        return self._run(plan, hooks, given, validation_data, verbose, budget, begin)
 
     def _run(
         self,
@@ -365,6 +381,7 @@ class Trainer(OnlineTraining):
         given: tuple[Any, Any, Any],
         validation_data: Any,
         verbose: int | str,
+        budget: Budget,
         begin: int = ANEW,
     ) -> History:
         """Run a plan: check everything, then begin."""
@@ -383,7 +400,7 @@ class Trainer(OnlineTraining):
             hook.check(self._measuring.keys(validated=held_out is not None))
         if self._core.fitting:
             raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
-        fit = Fit(self, plan, hooks, progress)
+        fit = Fit(self, plan, hooks, progress, budget, self._measuring.rows(data, held_out))
         left = plan.epochs - done
         settings = (
             *(plan.batch_size, left, plan.shuffle, self.num_threads, plan.check_input),
@@ -405,11 +422,9 @@ class Trainer(OnlineTraining):
             refuse_beside_stream(y, sample_weight, plan.validation_split)
             return self._streamed(as_stream(X), plan.epochs, weights), held_out
         data = self._dataset(X, y, sample_weight)
-        if weights is not None:
-            data = self._with_class_weights(data, weights)
         if held_out is None and plan.validation_split:
-            return self._hold_out(data, plan.validation_split, plan.shuffle)
-        return data, held_out
+            data, held_out = self._hold_out(data, plan.validation_split, plan.shuffle)
+        return data if weights is None else self._with_class_weights(data, weights), held_out
 
     def _check_validation(
         self, plan: FitPlan, held_out: Dataset | StreamData | None, begin: int
@@ -441,6 +456,7 @@ class Trainer(OnlineTraining):
         *,
         sample_weight: ArrayLike | None = None,
         batch_size: int = 256,
+        verbose: int | str = "auto",
     ) -> dict[str, float]:
         """Return loss and metrics on data, without dropout.
 
@@ -452,6 +468,9 @@ class Trainer(OnlineTraining):
             targets and the weights of all rows.
         batch_size : int, default 256
             Rows that a thread takes at a time.
+        verbose : {0, 1, "auto"}, default "auto"
+            0 nothing, 1 a bar, "auto" a bar in a terminal or notebook once the call has taken more
+            than a second. Ctrl-C ends it within a second.
 
         Returns
         -------
@@ -462,8 +481,11 @@ class Trainer(OnlineTraining):
         """
         if is_stream(X, y):
             refuse_beside_stream(y, sample_weight)
-            return self._measuring(self._streamed(as_stream(X), 1), batch_size)
-        return self._measuring(self._dataset(X, y, sample_weight), batch_size)
+            data: Dataset | StreamData = self._streamed(as_stream(X), 1)
+        else:
+            data = self._dataset(X, y, sample_weight)
+        with RowsBar("evaluate", verbose, data.size) as bar:
+            return self._measuring(data, batch_size, bar)
 
     def compute_gradients(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> float:
         """Fill the model's gradients for one batch as fit computes them; return the loss.
@@ -551,20 +573,23 @@ class Trainer(OnlineTraining):
         """Go back to the weights that :meth:`snapshot_best` kept; False if there are none."""
         return bool(self._core.restore_best())
 
-    def _with_class_weights(self, data: Dataset, given: Mapping[int, float]) -> Dataset:
+    def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         target = data.targets[0]
         if self._heads.several or target is None:
             raise ValueError(
                 f"class_weight: the model has several outputs, {self._heads.names}, which share "
                 "the rows' weights; give those as sample_weight"
             )
-        return data._replace(weights=class_weights(target, given, data.weights))
+        head = self._core.heads()[0]
+        if isinstance(given, str) and (head["multilabel"] or not head["classes"]):
+            raise ValueError(f"class_weight: {given!r} needs a loss over classes, one class a row")
+        return data._replace(weights=class_weights(target, given, data.weights, data.rows))
 
     def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
         return dataset(X, y, self.model._core.ports(), self._heads.measured, sample_weight)
 
     def _streamed(
-        self, stream: Stream, epochs: int, class_weight: Mapping[int, float] | None = None
+        self, stream: Stream, epochs: int, class_weight: Mapping[int, float] | str | None = None
     ) -> StreamData:
         data = StreamData(stream, self.model._core.ports(), self._heads.measured, class_weight)
         also = self.set_metrics_on_training and self._heads.any_sets

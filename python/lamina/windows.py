@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.data import AnyArray, Dataset
+from lamina.progress import RowsBar
 from lamina.sparse import dense_alone
 from lamina.streams import Order, Stream
 
@@ -268,6 +269,7 @@ def predict_windows(
     stream: Stream,
     inputs: Callable[[Any], list[AnyArray]],
     predict: Callable[[list[AnyArray]], Any],
+    bar: RowsBar,
 ) -> Any:
     """Return the predictions for all rows of a stream: an array, or a list of them.
 
@@ -279,6 +281,8 @@ def predict_windows(
         Makes arrays of X.
     predict : callable
         Makes an array or a list of them of those.
+    bar : RowsBar
+        Is told of each window that is done.
     """
 
     def convert(chunk: Any) -> Dataset:
@@ -298,6 +302,7 @@ def predict_windows(
             result = predict(window.data.inputs)
             several = isinstance(result, list)
             found: list[AnyArray] = result if several else [result]
+            bar.window_done(len(found[0]))
             if stream.rows is None:
                 parts.append(found)
                 continue

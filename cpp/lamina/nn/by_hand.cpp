@@ -89,7 +89,7 @@ void ByHand<T>::backward(const std::vector<const void*>& gradients, T* parameter
 template <class T>
 void input_gradient(const Graph& graph, const T* weights, const std::vector<ArrayView>& inputs,
                     Index n, Value y, Index column, const std::vector<void*>& out, int threads,
-                    const std::function<void()>& tick) {
+                    const std::function<void(Index)>& tick) {
   constexpr Index kBatch = 1024, kBlock = 64;  // rows at a time, and a thread's of them
   PlanOptions options;
   options.backward = options.input_gradients = options.loss = true;
@@ -105,7 +105,7 @@ void input_gradient(const Graph& graph, const T* weights, const std::vector<Arra
     for (Index r = rows.begin; r < rows.end; ++r) d.row(r)[column] = T(1);
   };
   for (Index first = 0; first < n; first += kBatch) {
-    if (tick) tick();
+    if (tick) tick(first);
     const Index rows = std::min(kBatch, n - first);
     space.begin(weights, Batch{{nullptr, first, rows}, &inputs}, false, 0, {}, 0);
     for (const Stage& stage : plan.stages) {
@@ -120,9 +120,9 @@ template class ByHand<float>;
 template class ByHand<double>;
 template void input_gradient<float>(const Graph&, const float*, const std::vector<ArrayView>&,
                                     Index, Value, Index, const std::vector<void*>&, int,
-                                    const std::function<void()>&);
+                                    const std::function<void(Index)>&);
 template void input_gradient<double>(const Graph&, const double*, const std::vector<ArrayView>&,
                                      Index, Value, Index, const std::vector<void*>&, int,
-                                     const std::function<void()>&);
+                                     const std::function<void(Index)>&);
 
 }  // namespace lamina

@@ -39,6 +39,6 @@ class ByHand {
 template <class T>
 void input_gradient(const Graph& graph, const T* weights, const std::vector<ArrayView>& inputs,
                     Index n, Value y, Index column, const std::vector<void*>& out, int threads,
-                    const std::function<void()>& tick);
+                    const std::function<void(Index)>& tick);
 
 }  // namespace lamina

@@ -98,7 +98,7 @@ void Inference<T>::predict(const T* weights, std::span<const ArrayView> inputs, 
 
 template <class T>
 void Inference<T>::run(Workspace<T>& space, Index n, Index block, int threads, bool by_columns,
-                       const std::function<void()>& tick, std::span<void* const> out) const {
+                       const std::function<void(Index)>& tick, std::span<void* const> out) const {
   const auto copy = [&](int thread, Range rows) {
     for (std::size_t i = 0; i < out.size(); ++i) {
       const Value& y = plan_.outputs[i];

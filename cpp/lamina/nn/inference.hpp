@@ -16,8 +16,8 @@ struct PredictOptions {
   Index block_rows = 256;
   int num_threads = 0;
   bool exact_threads = false;  // as many, however little the work: for tests
-  // Called now and then by the calling thread; may throw to end the call.
-  std::function<void()> tick = {};
+  // Called now and then by the calling thread with the rows done; may throw to end the call.
+  std::function<void(Index)> tick = {};
 };
 
 template <class T>
@@ -45,7 +45,7 @@ class Inference {
   };
   std::unique_ptr<Space> take_space(Index block, int threads) const;
   void run(Workspace<T>& space, Index n, Index block, int threads, bool by_columns,
-           const std::function<void()>& tick, std::span<void* const> out) const;
+           const std::function<void(Index)>& tick, std::span<void* const> out) const;
 
   Plan plan_;
   Index shared_from_ = 1;  // rows; up to kRowStep of them are shared by columns
@@ -55,10 +55,10 @@ class Inference {
 };
 
 // Runs `plan`'s only stage over n rows, at most `block` at a time, and hands each finished block to
-// use(thread, rows). Between parts of some 25 milliseconds it calls tick().
+// use(thread, rows). Between parts of some 25 milliseconds it calls tick(rows done).
 template <class T, class Use>
 void run_inference(Workspace<T>& space, const Plan& plan, Index n, Index block, int threads,
-                   const std::function<void()>& tick, Use&& use) {
+                   const std::function<void(Index)>& tick, Use&& use) {
   constexpr double kModestRate = 2e10;  // flops a second, of one thread
   const Index rounds = (n + block * threads - 1) / (block * threads);
   block = std::min(block, round_up((n + rounds * threads - 1) / (rounds * threads), kRowStep));
@@ -67,7 +67,7 @@ void run_inference(Workspace<T>& space, const Plan& plan, Index n, Index block, 
   const Index part =
       tick ? round_up(static_cast<Index>(0.025 * threads / seconds) + 1, threads) : blocks;
   for (Index first = 0; first < blocks; first += part) {
-    if (tick) tick();
+    if (tick) tick(first * block);
     const Index count = std::min(part, blocks - first);
     const int used = static_cast<int>(std::min<Index>(threads, count));
     parallel(used, [&](int thread) {

@@ -74,7 +74,7 @@ void Evaluator<T>::measure_block(Space& s, int thread, Range rows, const Batch& 
 // Row losses and metrics of the batch, into s.runners, and its predictions if they are wanted.
 template <class T>
 void Evaluator<T>::measure(Space& s, const Batch& batch, const Data& data, int threads,
-                           std::uint64_t seed, const std::function<void()>& tick,
+                           std::uint64_t seed, const std::function<void(Index)>& tick,
                            const std::vector<T*>& predictions, const T* weights) {
   const std::vector<Head>& heads = objective_.heads;
   for (std::size_t h = 0; h < heads.size(); ++h)
@@ -95,7 +95,7 @@ void Evaluator<T>::measure(Space& s, const Batch& batch, const Data& data, int t
 
 template <class T>
 std::vector<double> Evaluator<T>::run(const Data& data, Index block_rows, int num_threads,
-                                      std::uint64_t seed, const std::function<void()>& tick,
+                                      std::uint64_t seed, const std::function<void(Index)>& tick,
                                       const std::vector<T*>& predictions, const T* weights,
                                       Sums* running) {
   const Index n = data.rows();

@@ -22,8 +22,9 @@ class Evaluator {
   // those given, or the model's. `running`: the sums of the windows before, of a stream; these
   // rows' are added.
   std::vector<double> run(const Data& data, Index block_rows, int num_threads, std::uint64_t seed,
-                          const std::function<void()>& tick, const std::vector<T*>& predictions,
-                          const T* weights = nullptr, Sums* running = nullptr);
+                          const std::function<void(Index)>& tick,
+                          const std::vector<T*>& predictions, const T* weights = nullptr,
+                          Sums* running = nullptr);
   std::size_t bytes() const;
   // What run() will hold, or holds, for so many rows; 0 rows: what it holds.
   std::size_t bytes_for(Index rows, int num_threads) const;
@@ -47,7 +48,7 @@ class Evaluator {
   };
   std::unique_ptr<Space> take(Index rows, Index block, int threads);
   void measure(Space& s, const Batch& batch, const Data& data, int threads, std::uint64_t seed,
-               const std::function<void()>& tick, const std::vector<T*>& predictions,
+               const std::function<void(Index)>& tick, const std::vector<T*>& predictions,
                const T* weights);
   void measure_block(Space& s, int thread, Range rows, const Batch& batch, const Data& data,
                      const std::vector<T*>& predictions);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace lamina {
 namespace {
@@ -35,6 +36,12 @@ bool Monitor::keep_going(Clock::time_point now) {
   const bool go_on = tick();
   next_ = Steady::now() + std::chrono::milliseconds(50);
   return go_on;
+}
+
+bool Monitor::time_is_up() {
+  if (!deadline) return false;
+  const auto now = Clock::now(), begin = std::exchange(step_begin_, now);
+  return now + (now - begin) / 2 >= *deadline;
 }
 
 template <class T>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "lamina/base/thread_chooser.hpp"
 #include "lamina/train/objective.hpp"
@@ -17,12 +18,16 @@ struct Monitor {
   std::function<bool(std::uint64_t step, const Sums&)> on_batch;  // after each step; false: stop
 
   using Clock = std::chrono::steady_clock;
+  std::optional<Clock::time_point> deadline;
   // Calls tick at most every 50 ms.
   bool keep_going() { return !tick || keep_going(Clock::now()); }
   bool keep_going(Clock::time_point now);
+  // To be asked after each step: whether one more that takes as long would end further behind the
+  // deadline than this one before it.
+  bool time_is_up();
 
  private:
-  Clock::time_point next_ = Clock::now();
+  Clock::time_point next_ = Clock::now(), step_begin_ = next_;
 };
 
 // How work is cut and shared. It never changes bits; tests force odd values. 0: what is best.

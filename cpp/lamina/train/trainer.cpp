@@ -286,10 +286,12 @@ EpochResult TrainerOf<T>::run_window(Monitor& monitor) {
                      {state.seed, optimizer->clock(), optimizer->batches(), true}, monitor);
     if (!passed(step, result)) return result;
     state.cursor += batch.rows;
-    if (step == StepResult::skipped) continue;  // all its weights are 0
-    state.open.add(runner_->sums());
-    if (monitor.on_batch && !monitor.on_batch(optimizer->iterations, runner_->sums()) &&
-        state.cursor < n) {
+    bool stops = monitor.time_is_up();
+    if (step != StepResult::skipped) {  // not all its weights are 0
+      state.open.add(runner_->sums());
+      if (monitor.on_batch) stops |= !monitor.on_batch(optimizer->iterations, runner_->sums());
+    }
+    if (stops && state.cursor < n) {
       result.end = EpochEnd::stopped;
       return result;
     }
@@ -365,7 +367,7 @@ void TrainerOf<T>::use_average() {
 
 template <class T>
 std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_threads,
-                                           const std::function<void()>& tick,
+                                           const std::function<void(Index)>& tick,
                                            const std::vector<void*>& predictions, bool looking,
                                            Sums* running) {
   if (!looking) net_.require_adapted();

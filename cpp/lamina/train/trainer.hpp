@@ -88,7 +88,7 @@ class Trainer {
   // measured as if a fit on these very rows began, and left as it is. `running`: the data are a
   // window of a stream, these the sums of those before.
   virtual std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
-                                       const std::function<void()>& tick,
+                                       const std::function<void(Index)>& tick,
                                        const std::vector<void*>& predictions = {},
                                        bool looking = false, Sums* running = nullptr) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
@@ -125,7 +125,7 @@ class TrainerOf final : public Trainer {
   EpochResult finish_epoch() override;
   void end_fit() override;
   std::vector<double> evaluate(Data data, Index block_rows, int num_threads,
-                               const std::function<void()>& tick,
+                               const std::function<void(Index)>& tick,
                                const std::vector<void*>& predictions, bool looking,
                                Sums* running) override;
   double compute_gradients(Data data, int num_threads) override;
