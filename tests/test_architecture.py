@@ -50,8 +50,9 @@ PYTHON_FLOORS = [
     ["callbacks", "gradients", "heads"],
     ["history", "history_files", "history_lines", "history_plot", "history_record"],
     ["fitting", "measuring", "online", "streaming"],
+    ["saving"],
     ["trainer"],
-    ["datasets", "plots", "table_cells", "tables_io"],
+    ["checkpoint", "datasets", "plots", "table_cells", "tables_io"],
     ["sklearn", "table"],
     ["__init__"],
     ["cli"],  # a program: it may use the public API

@@ -79,6 +79,7 @@ void bind_optimizer(py::module_& m) {
       .def_property_readonly(
           "spec", [](const Optimizer& self) { return write_optimizer(self.settings).dump(); })
       .def_property_readonly("iterations", [](const Optimizer& self) { return self.iterations; })
+      .def_property_readonly("batches", &Optimizer::batches)
       .def_readwrite("epoch", &Optimizer::epoch)
       .def_readwrite("rate_scale", &Optimizer::rate_scale)
       .def_property_readonly("learning_rate", &Optimizer::learning_rate)

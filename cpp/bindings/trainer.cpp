@@ -344,10 +344,25 @@ void bind_trainer(py::module_& m) {
       .def(
           "load_state",
           [](Trainer& self, const py::bytes& bytes) {
-            const std::string_view text = bytes;
-            decode_state(self, {text.data(), text.size()});
+            load_state(self, decode_state("train state", std::string_view(bytes)));
           },
-          "state"_a);
+          "state"_a)
+      .def(
+          "save",
+          [](Trainer& self, const std::string& path, const std::string& extra) {
+            const py::gil_scoped_release release;
+            save_state(path, self, extra);
+          },
+          "path"_a, "extra"_a);
+  // trainer_for(metadata) returns the Trainer that is to have the state.
+  m.def(
+      "load_checkpoint",
+      [](const std::string& path, const py::function& trainer_for) {
+        const std::string bytes = read_file(path);
+        const TensorFile file = decode_state(path, bytes);
+        return load_state(trainer_for(file.metadata).cast<Trainer&>(), file);
+      },
+      "path"_a, "trainer_for"_a);
 }
 
 }  // namespace lamina::bindings

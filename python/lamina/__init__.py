@@ -27,7 +27,14 @@ from lamina import (
     schedules,
 )
 from lamina.arrow import ArrowStream, ParquetStream
-from lamina.callbacks import Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau
+from lamina.callbacks import (
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+)
+from lamina.checkpoint import load_checkpoint
 from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
 from lamina.layers import (
@@ -114,6 +121,7 @@ __all__ = [
     "LayerNormalization",
     "Lion",
     "Model",
+    "ModelCheckpoint",
     "Momentum",
     "NAdam",
     "Nesterov",
@@ -144,6 +152,7 @@ __all__ = [
     "initializers",
     "layers",
     "load",
+    "load_checkpoint",
     "losses",
     "metrics",
     "optimizers",

@@ -1,4 +1,4 @@
-"""Text files that are whole at every moment: the old one until the new one is complete."""
+"""Files that are whole at every moment: the old one until the new one is complete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-__all__ = ["replace_text"]
+__all__ = ["remove_leftovers", "replace_text"]
 
 
 def replace_text(path: str | os.PathLike[str], text: str) -> None:
@@ -47,3 +47,30 @@ def replace_text(path: str | os.PathLike[str], text: str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove temporary files beside `path` whose process was killed while it wrote.
+
+    The core writes ``path.tmp<process id>`` and renames it. Those of running processes stay.
+    """
+    if os.name != "posix":
+        return  # elsewhere one cannot ask whether a process runs without touching it
+    folder, name = os.path.split(os.fspath(path))
+    begin = f"{name}.tmp"
+    with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+        for entry in entries:
+            number = entry.name[len(begin) :]
+            if entry.name.startswith(begin) and number.isdecimal() and not _runs(int(number)):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # no signal; it only asks
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # somebody else's
+    return True

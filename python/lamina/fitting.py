@@ -16,7 +16,7 @@ from lamina._config import Configurable
 from lamina.budget import Budget, Pace
 from lamina.callbacks import Callback
 from lamina.history import History
-from lamina.interrupts import uninterrupted
+from lamina.interrupts import note, sigterm_raises, uninterrupted
 from lamina.progress import Progress
 
 __all__ = ["Due", "Fit", "FitPlan", "check_hooks", "resumed_hooks"]
@@ -125,6 +125,18 @@ class Fit:
         if plan.due is None or plan.due.hook != "on_epoch_end":
             plan.stop_asked = None  # that fit has stopped
         try:
+            with sigterm_raises(any(hook.wants_sigterm for hook in self._hooks)):
+                self._run_all(train, measure)
+        finally:
+            plan.callbacks = states(self._hooks)
+            for record in (self.history, self._trainer.history):
+                record.stop_reason = plan.stop_reason
+                record.best_epoch = plan.best_epoch
+
+    def _run_all(self, train: Train, measure: Measure) -> None:
+        """Run the epochs and the hooks around them, and tell the callbacks what goes wrong."""
+        plan = self._plan
+        try:
             for hook in self._hooks:
                 hook.on_train_begin()
             self._run_epochs(train, measure)
@@ -132,14 +144,13 @@ class Fit:
                 hook.on_train_end()
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
+            if interrupted and not plan.ended:
+                core = self._trainer._core
+                where = f"epoch {core.epoch} at row {core.cursor}"
+                note(error, f"trainer.resume(X, y, ...) goes on in {where}, as if nothing happened")
             plan.stop_reason = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
             self._tell(error)
             raise
-        finally:
-            plan.callbacks = states(self._hooks)
-            for record in (self.history, self._trainer.history):
-                record.stop_reason = plan.stop_reason
-                record.best_epoch = plan.best_epoch
 
     def _run_epochs(self, train: Train, measure: Measure) -> None:
         """Do what is due from before an interruption, then epoch by epoch.
@@ -290,7 +301,7 @@ def resumed_hooks(
             f"resume: the fit had the callbacks [{', '.join(before)}], got [{', '.join(now)}]"
         )
     for hook, one in zip(given, plan.callbacks, strict=True):
-        if one["state"]:
+        if one["state"] and plan.opened >= 0:  # else the fit begins anew
             hook.set_state(one["state"])
     return list(given)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["uninterrupted"]
+__all__ = ["note", "sigterm_raises", "uninterrupted"]
 
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 
@@ -38,3 +40,34 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(one, handler)
     for number, frame in came:
         before[number](number, frame)
+
+
+@contextlib.contextmanager
+def sigterm_raises(wanted: bool) -> Iterator[None]:
+    """Let SIGTERM raise SystemExit(143) inside the block, if it would end the process at once.
+
+    Batch systems send it before they kill. 143 is what a shell reports of a process that SIGTERM
+    ended. A handler of the user's stays, and so it does in threads, which get no signals.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not wanted or not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def note(error: BaseException, text: str) -> None:
+    """Say something beside an exception: in its traceback, or else as a warning."""
+    if sys.version_info >= (3, 11):
+        error.add_note(text)
+        if not isinstance(error, SystemExit):  # which shows no traceback
+            return
+    warnings.warn(text, RuntimeWarning, stacklevel=3)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lamina._isa import core
 from lamina.data import as_inputs
+from lamina.files import remove_leftovers
 from lamina.layers import Input, Layer, NestedModel
 from lamina.layers.base import as_layer
 from lamina.network import Network, flat_specs, network_of, written
@@ -564,6 +565,7 @@ def _is_given_name(layer: Layer) -> bool:
 def _save(model: Model, path: str | os.PathLike[str], extra: dict[str, Any]) -> None:
     """Write a model with JSON of its owner beside it."""
     model._check_writable()
+    remove_leftovers(path)
     model._core.save(os.fspath(path), json.dumps(extra) if extra else "")
 
 

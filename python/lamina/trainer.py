@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -31,6 +32,7 @@ from lamina.model import Model
 from lamina.online import OnlineTraining
 from lamina.optimizers import Optimizer
 from lamina.progress import Progress, RowsBar
+from lamina.saving import Saving
 from lamina.streaming import (
     ANEW,
     RESUMED,
@@ -45,7 +47,7 @@ from lamina.streams import Stream, as_stream, is_stream
 __all__ = ["Trainer"]
 
 
-class Trainer(OnlineTraining):
+class Trainer(OnlineTraining, Saving):
     """Trains a model: the loss, the optimizer and the metrics.
 
     Parameters
@@ -169,6 +171,7 @@ class Trainer(OnlineTraining):
         self._split: tuple[tuple[int, float, bool], tuple[list[int], list[int]]] | None = None
         self._plan: FitPlan | None = None  # of the last fit
         self._hooks: list[Callback] = []
+        self._thread: int | None = None  # that runs it
 
     @property
     def metrics(self) -> list[Metric]:
@@ -407,7 +410,7 @@ class Trainer(OnlineTraining):
             *self._scheduling,
         )
         with training(self, data, settings, begin) as train, progress:
-            self._plan, self._hooks = plan, hooks
+            self._plan, self._hooks, self._thread = plan, hooks, threading.get_ident()
             fit.run(train, lambda result: self._measuring.logs(result, data, held_out))
         return fit.history
 

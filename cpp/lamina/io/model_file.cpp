@@ -1,7 +1,5 @@
 #include "lamina/io/model_file.hpp"
 
-#include <charconv>
-
 #include "lamina/base/sha256.hpp"
 
 namespace lamina {
@@ -18,17 +16,6 @@ std::vector<StoredTensor> tensors_of(const Model& model, const void* weights) {
   return out;
 }
 
-void check_version(const std::string& what, const std::string& text) {
-  int version = 0;
-  const auto end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, version);
-  require(error == std::errc() && stop == end && version >= 1, what,
-          ": the file's 'format_version' is not a number but '", text, "'");
-  require(version <= kFormatVersion, what, ": written by a newer Lamina (format_version ", version,
-          ", this one reads up to ", kFormatVersion, "): pip install --upgrade lamina, or for C++ ",
-          "the sources of that version");
-}
-
 std::unique_ptr<Model> create(const std::string& what, const std::string& spec) {
   const std::string opening = what + ": its spec";
   const Json json = parse_json(opening, spec);
@@ -41,38 +28,37 @@ std::unique_ptr<Model> create(const std::string& what, const std::string& spec) 
   }
 }
 
-}  // namespace
-
-std::string encode_model(Model& model, const std::string& extra) {
+TensorFile file_of(Model& model, const void* weights, const std::string& extra) {
   TensorFile file;
   file.metadata = {{"format", "lamina-model"},
                    {"format_version", std::to_string(kFormatVersion)},
                    {"spec", model.spec().dump()}};
   if (!extra.empty()) file.metadata["extra"] = extra;
+  file.tensors = tensors_of(model, weights);
+  return file;
+}
+
+}  // namespace
+
+std::string encode_model(Model& model, const std::string& extra) {
   const auto weights = model.still_weights();
-  file.tensors = tensors_of(model, weights.get());
-  return encode(file);
+  return encode(file_of(model, weights.get(), extra));
 }
 
 LoadedModel decode_model(const std::string& what, std::span<const char> bytes) {
   const TensorFile file = decode(what, bytes);
-  const auto text = [&](const char* key) -> const std::string& {
-    const auto found = file.metadata.find(key);
-    require(found != file.metadata.end(), what, ": the file's '", key, "' is missing");
-    return found->second;
-  };
-  require(text("format") == "lamina-model", what, ": not a model file but '", text("format"), "'");
-  check_version(what, text("format_version"));
+  check_format(file, "lamina-model", kFormatVersion);
   LoadedModel out;
-  out.model = create(what, text("spec"));
+  out.model = create(what, metadata(file, "spec"));
   for (const StoredTensor& t : tensors_of(*out.model, out.model->parameters()))
     file.read(t, const_cast<void*>(t.data));
-  if (file.metadata.count("extra")) out.extra = text("extra");
+  if (file.metadata.count("extra")) out.extra = metadata(file, "extra");
   return out;
 }
 
 void save_model(const std::string& path, Model& model, const std::string& extra) {
-  write_atomically(path, encode_model(model, extra));
+  const auto weights = model.still_weights();
+  write_atomically(path, file_of(model, weights.get(), extra));
 }
 
 LoadedModel load_model(const std::string& path) {

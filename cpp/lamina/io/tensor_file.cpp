@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -89,7 +90,27 @@ void TensorFile::read(const StoredTensor& expected, void* to) const {
   if (tensor.bytes > 0) std::memcpy(to, tensor.data, tensor.bytes);
 }
 
-std::string encode(const TensorFile& file) {
+const std::string& metadata(const TensorFile& file, const char* key) {
+  const auto found = file.metadata.find(key);
+  require(found != file.metadata.end(), file.what, ": the file's '", key, "' is missing");
+  return found->second;
+}
+
+void check_format(const TensorFile& file, const std::string& format, int newest) {
+  const std::string &kind = metadata(file, "format"), &text = metadata(file, "format_version");
+  require(kind == format, file.what, ": expected a ", format, ", this is a ", kind);
+  int version = 0;
+  const auto end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, version);
+  require(error == std::errc() && stop == end && version >= 1, file.what,
+          ": the file's 'format_version' is not a number but '", text, "'");
+  require(version <= newest, file.what, ": written by a newer Lamina (format_version ", version,
+          ", this one reads up to ", newest, "): pip install --upgrade lamina, or for C++ ",
+          "the sources of that version");
+}
+
+// What stands before the tensors, and how many bytes those have.
+static std::pair<std::string, std::size_t> head(const TensorFile& file) {
   Json header = Json::object(), metadata = Json::object();
   for (const auto& [key, value] : file.metadata) metadata[key] = value;
   metadata[kChecksum] = checksum(file.metadata, file.tensors);
@@ -106,8 +127,13 @@ std::string encode(const TensorFile& file) {
   const auto length = static_cast<std::uint64_t>(text.size());
   std::string out(sizeof length, '\0');
   std::memcpy(out.data(), &length, sizeof length);
-  out.reserve(out.size() + text.size() + offset);
   out += text;
+  return {std::move(out), offset};
+}
+
+std::string encode(const TensorFile& file) {
+  auto [out, bytes] = head(file);
+  out.reserve(out.size() + bytes);
   for (const auto& t : file.tensors) out.append(static_cast<const char*>(t.data), t.bytes);
   return out;
 }
@@ -155,12 +181,15 @@ TensorFile decode(const std::string& what, std::span<const char> bytes) {
   return file;
 }
 
-void write_atomically(const std::string& path, const std::string& bytes) {
+void write_atomically(const std::string& path, const TensorFile& contents) {
+  const std::string begin = head(contents).first;
   const std::string temporary = path + ".tmp" + std::to_string(process_id());
   std::FILE* file = std::fopen(temporary.c_str(), "wb");
   if (!file) throw FileError(concat("cannot write ", path, ": ", std::strerror(errno)));
   errno = 0;
-  bool good = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  bool good = std::fwrite(begin.data(), 1, begin.size(), file) == begin.size();
+  for (const StoredTensor& t : contents.tensors)
+    good = good && (t.bytes == 0 || std::fwrite(t.data, 1, t.bytes, file) == t.bytes);
   good = std::fflush(file) == 0 && good;
   good = good && sync(file);
   const int error = errno;

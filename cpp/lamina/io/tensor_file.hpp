@@ -33,8 +33,14 @@ std::string encode(const TensorFile& file);
 // The tensors point into `bytes`. `what` (a path) opens every error.
 TensorFile decode(const std::string& what, std::span<const char> bytes);
 
+// Refuses a file whose 'format' is another one, or whose 'format_version' is above `newest`.
+void check_format(const TensorFile& file, const std::string& format, int newest);
+// The text of that name; an error if the file has none.
+const std::string& metadata(const TensorFile& file, const char* key);
+
 // Writes under a temporary name, syncs, renames: the old file stays until the new one is whole.
-void write_atomically(const std::string& path, const std::string& bytes);
+// The tensors go there from where they lie.
+void write_atomically(const std::string& path, const TensorFile& file);
 std::string read_file(const std::string& path);
 
 }  // namespace lamina

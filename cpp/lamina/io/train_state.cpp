@@ -5,6 +5,9 @@
 namespace lamina {
 namespace {
 
+constexpr const char* kFormat = "lamina-checkpoint";
+constexpr const char* kInFit = "in_fit";
+
 // Calls f(name, buffer) for each flat buffer of a trainer, empty ones too.
 template <class T, class F>
 void for_buffers(TrainerOf<T>& trainer, F&& f) {
@@ -37,8 +40,9 @@ Json counters(const Trainer& t) {
           {"rate_scale", t.optimizer->rate_scale}};
 }
 
+// Hands the description of a state on, whose tensors lie in the trainer.
 template <class T>
-std::string encode_of(TrainerOf<T>& trainer) {
+void describe_of(TrainerOf<T>& trainer, const std::function<void(TensorFile&)>& to) {
   const ParameterTable& table = trainer.model->graph().parameters;
   Slots<T>& slots = trainer.optimizer->template slots<T>();
   std::vector<Index> start;
@@ -52,7 +56,8 @@ std::string encode_of(TrainerOf<T>& trainer) {
   TensorFile file;
   Json state = counters(trainer);
   state["since"] = slots.since;
-  file.metadata = {{"format", "lamina-train-state"},
+  file.metadata = {{"format", kFormat},
+                   {"format_version", std::to_string(kStateVersion)},
                    {"state", state.dump()},
                    {"spec", trainer.model->spec().dump()},
                    {"optimizer", write_optimizer(trainer.optimizer->settings).dump()}};
@@ -66,9 +71,14 @@ std::string encode_of(TrainerOf<T>& trainer) {
   });
   if (trainer.state.cursor > 0 && trainer.good())  // where a divergence in this epoch leads
     add("good", trainer.good()->data(), trainer.good()->size());
-  std::string bytes = encode(file);
-  if (as_found) slots = std::move(*as_found);  // whoever saves changes nothing
-  return bytes;
+  struct Unchanged {  // whoever saves changes nothing
+    Slots<T>& slots;
+    std::optional<Slots<T>>& as_found;
+    ~Unchanged() {
+      if (as_found) slots = std::move(*as_found);
+    }
+  } const unchanged{slots, as_found};
+  to(file);
 }
 
 // What a buffer of that name must be: state has places for trainable tensors alone.
@@ -133,12 +143,17 @@ struct Counters {
   std::uint64_t iterations = 0, collected = 0, planned_steps = 0, planned_epochs = 0;
   std::vector<std::uint64_t> since;
   double rate_scale = 1;
-  Json spec;  // of the model
+  int numerics_version = 0;  // of whoever wrote them
+  Json spec;                 // of the model
 };
 
 Counters read_counters(const Json& json) {
   Counters c;
   TrainState& s = c.state;
+  c.numerics_version = json.at("numerics_version");
+  require(c.numerics_version <= kNumericsVersion, "the state was written by a newer Lamina ",
+          "(numerics_version ", c.numerics_version, ", this one has ", kNumericsVersion,
+          "): pip install --upgrade lamina");
   s.seed = json.at("seed");
   s.epoch = json.at("epoch");
   s.cursor = json.at("cursor");
@@ -171,53 +186,63 @@ void decode_of(TrainerOf<T>& trainer, const TensorFile& file, const Counters& co
   load_buffers(trainer, file, stepped, counters.since);
   trainer.state = counters.state;
   trainer.model->set_waiting(counters.spec);
+  trainer.model->set_seed(counters.spec.value("seed", trainer.model->seed()));
   trainer.optimizer->iterations = counters.iterations;
   trainer.optimizer->collected = counters.collected;
   trainer.optimizer->epoch = counters.state.epoch;
   trainer.optimizer->planned_steps = counters.planned_steps;
   trainer.optimizer->planned_epochs = counters.planned_epochs;
   trainer.optimizer->rate_scale = counters.rate_scale;
+  if (file.metadata.count(kInFit)) trainer.use_average();
+}
+
+void describe(Trainer& trainer, const std::function<void(TensorFile&)>& to) {
+  if (auto* f = dynamic_cast<TrainerOf<float>*>(&trainer)) return describe_of(*f, to);
+  describe_of(static_cast<TrainerOf<double>&>(trainer), to);
 }
 
 }  // namespace
 
 std::string encode_state(Trainer& trainer) {
-  if (auto* f = dynamic_cast<TrainerOf<float>*>(&trainer)) return encode_of(*f);
-  return encode_of(static_cast<TrainerOf<double>&>(trainer));
+  std::string out;
+  describe(trainer, [&](const TensorFile& file) { out = encode(file); });
+  return out;
 }
 
-void decode_state(Trainer& trainer, std::span<const char> bytes) {
+void save_state(const std::string& path, Trainer& trainer, const std::string& extra) {
+  const auto guard = trainer.fitting() ? nullptr : std::make_unique<Model::Guard>(*trainer.model);
+  describe(trainer, [&](TensorFile& file) {
+    file.metadata["extra"] = extra;
+    if (trainer.fitting()) file.metadata[kInFit] = "true";
+    write_atomically(path, file);
+  });
+}
+
+TensorFile decode_state(const std::string& what, std::span<const char> bytes) {
+  TensorFile file = decode(what, bytes);
+  check_format(file, kFormat, kStateVersion);
+  return file;
+}
+
+bool load_state(Trainer& trainer, const TensorFile& file) {
   if (trainer.fitting()) throw StateError("a fit is running: load a state before or after it");
-  const TensorFile file = decode("train state", bytes);
-  const auto text = [&](const char* key) -> const std::string& {
-    const auto found = file.metadata.find(key);
-    require(found != file.metadata.end(), "train state: its '", key, "' is missing");
-    return found->second;
-  };
-  require(text("format") == "lamina-train-state", "this is not a train state but a '",
-          text("format"), "'");
+  const auto parsed = [&](const char* key) { return parse_json(file.what, metadata(file, key)); };
   Counters counters;
   try {
-    const Json json = parse_json("train state", text("state"));
-    require(json.at("numerics_version") == kNumericsVersion,
-            "the state was written by another version of the numerics (",
-            json.at("numerics_version").dump(), ", this one is ", kNumericsVersion,
-            "): resuming would not give the same bits");
-    require(
-        parse_json("train state", text("spec")).at("layers") == trainer.model->spec().at("layers"),
-        "the state belongs to another model");
-    require(parse_json("train state", text("optimizer")) ==
-                write_optimizer(trainer.optimizer->settings),
-            "the state belongs to another optimizer: ", text("optimizer"));
-    counters = read_counters(json);
-    counters.spec = parse_json("train state", text("spec"));
+    counters = read_counters(parsed("state"));
+    counters.spec = parsed("spec");
+    require(counters.spec.at("layers") == trainer.model->spec().at("layers"), file.what,
+            ": the state belongs to another model");
+    require(parsed("optimizer") == write_optimizer(trainer.optimizer->settings), file.what,
+            ": the state belongs to another optimizer: ", metadata(file, "optimizer"));
   } catch (const Json::exception& error) {
-    fail("train state: not of the expected form: ", error.what());
+    fail(file.what, ": not of the expected form: ", error.what());
   }
   if (auto* f = dynamic_cast<TrainerOf<float>*>(&trainer))
     decode_of(*f, file, counters);
   else
     decode_of(static_cast<TrainerOf<double>&>(trainer), file, counters);
+  return counters.numerics_version == kNumericsVersion;
 }
 
 }  // namespace lamina

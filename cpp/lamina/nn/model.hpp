@@ -24,6 +24,7 @@ class Model {
   const Graph& graph() const { return graph_; }
   Json spec() const;
   std::uint64_t seed() const { return seed_; }
+  void set_seed(std::uint64_t seed) { seed_ = seed; }
   const std::string& name() const { return name_; }
   DataType dtype() const { return graph_.dtype; }
   virtual Index flops_per_row() const = 0;  // of a prediction

@@ -140,6 +140,7 @@ class TrainerOf final : public Trainer {
   Buffer<T>& best() { return best_; }
   Buffer<T>& raw() { return raw_; }
   std::shared_ptr<Buffer<T>>& good() { return snapshot_; }
+  void use_average();  // the model shows it, if there is one, as between fits
 
  private:
   friend class Trainer;
@@ -156,7 +157,6 @@ class TrainerOf final : public Trainer {
   // The weights that predictions use: the moving average if there is one.
   const T* evaluation_weights() const;
   void show(const T* weights);
-  void use_average();
   void require_ready_for_batches() const;
   StepResult step_online(const Data& data, const OnlineOptions& options);
 

@@ -59,6 +59,8 @@ class Callback:
 
     asks_for_batches: bool = False  # whether wants_next_batch() must be asked
 
+    wants_sigterm: bool = False  # whether SIGTERM must raise SystemExit, so on_exception is called
+
     def wants_next_batch(self) -> bool:
         """Tell, some 20 times a second, whether to be called after the next batch."""
         return False
