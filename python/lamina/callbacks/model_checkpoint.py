@@ -144,6 +144,7 @@ class ModelCheckpoint(MonitoringCallback):
         self.best: float | None = None
         self.saved: list[str] = []
         self._last = time.monotonic()
+        self._error: BaseException | None = None  # of its own
 
     def _has_state(self) -> bool:
         return self.best is not None or bool(self.saved)
@@ -226,7 +227,7 @@ class ModelCheckpoint(MonitoringCallback):
 
     def on_exception(self, error: BaseException) -> None:
         """Save where the fit is, and say how to go on."""
-        if not self._for_resuming() or self.trainer._plan.ended:
+        if not self._for_resuming() or self.trainer._plan.ended or error is self._error:
             return
         path = self._save()
         note(error, f"lm.load_checkpoint({path!r}).resume(X, y, ...) goes on, in any process")
@@ -246,8 +247,8 @@ class ModelCheckpoint(MonitoringCallback):
                     self.model.save(path)
                 else:
                     self.trainer.save_checkpoint(path)
-            except BaseException:
-                self.saved = before
+            except BaseException as error:
+                self.saved, self._error = before, error
                 raise
             self._last = time.monotonic()
             while self.keep is not None and len(self.saved) > self.keep:
