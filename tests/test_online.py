@@ -274,7 +274,7 @@ def test_a_loss_that_is_not_finite_changes_nothing():
     trainer = lm.Trainer(model, loss="mse", optimizer="sgd")
     trainer.train_on_batch([[1.0]], [1.0])
     before = model.fingerprint()
-    with pytest.raises(RuntimeError, match="not finite in step 2; nothing was changed"):
+    with pytest.raises(RuntimeError, match=r"finite in step 2, though .*; nothing was changed"):
         trainer.train_on_batch([[1e30]], [-1e30])
     assert model.fingerprint() == before
     trainer.train_on_batch([[1.0]], [1.0])

@@ -339,6 +339,8 @@ void bind_trainer(py::module_& m) {
            "num_threads"_a, "cuts"_a)
       .def("keep_best", &Trainer::keep_best, "value"_a, "epoch"_a)
       .def("restore_best", &Trainer::restore_best)
+      .def("keep_good", &Trainer::keep_good)
+      .def("restore_good", &Trainer::restore_good)
       .def("reset", &Trainer::reset)
       .def("state", [](Trainer& self) { return py::bytes(encode_state(self)); })
       .def(

@@ -33,6 +33,7 @@ Json counters(const Trainer& t) {
           {"best_value", s.best_value},
           {"best_epoch", s.best_epoch},
           {"shows_best", s.shows_best},
+          {"good_epochs", s.good_epochs},
           {"iterations", t.optimizer->iterations},
           {"collected", t.optimizer->collected},
           {"planned_steps", t.optimizer->planned_steps},
@@ -71,6 +72,7 @@ void describe_of(TrainerOf<T>& trainer, const std::function<void(TensorFile&)>& 
   });
   if (trainer.state.cursor > 0 && trainer.good())  // where a divergence in this epoch leads
     add("good", trainer.good()->data(), trainer.good()->size());
+  if (trainer.kept()) add("kept", trainer.kept()->data(), trainer.kept()->size());
   struct Unchanged {  // whoever saves changes nothing
     Slots<T>& slots;
     std::optional<Slots<T>>& as_found;
@@ -107,6 +109,7 @@ void check_buffers(const TrainerOf<T>& trainer, const TensorFile& file, bool ste
   check("best", false);
   check("raw", false);
   check("good", false);
+  check("kept", false);
 }
 
 template <class T>
@@ -121,11 +124,14 @@ void load_buffers(TrainerOf<T>& trainer, const TensorFile& file, bool stepped,
     b.allocate(entry.shape[0]);
     file.read(entry, b.data());
   });
-  trainer.good() = nullptr;
-  if (file.find("good")) {
-    trainer.good() = std::make_shared<Buffer<T>>(trainer.model->graph().parameters.size);
-    file.read(expected(trainer, "good"), trainer.good()->data());
-  }
+  const auto load_shared = [&](const std::string& name, std::shared_ptr<Buffer<T>>& b) {
+    b = nullptr;
+    if (!file.find(name)) return;
+    b = std::make_shared<Buffer<T>>(trainer.model->graph().parameters.size);
+    file.read(expected(trainer, name), b->data());
+  };
+  load_shared("good", trainer.good());
+  load_shared("kept", trainer.kept());
   Slots<T>& slots = trainer.optimizer->template slots<T>();
   if (!stepped) {  // the next fit makes them
     slots = {};
@@ -166,6 +172,7 @@ Counters read_counters(const Json& json) {
       json.at("best_value").is_null() ? std::nan("") : json.at("best_value").get<double>();
   s.best_epoch = json.at("best_epoch");
   s.shows_best = json.value("shows_best", false);
+  s.good_epochs = json.value("good_epochs", std::uint64_t{0});
   c.iterations = json.at("iterations");
   c.collected = json.value("collected", std::uint64_t{0});
   c.since = json.value("since", c.since);

@@ -98,7 +98,7 @@ const std::vector<double>& TrainerOf<T>::train_on_batch(Data& data, const Online
           " holds NaN or infinity; nothing was changed");
   if (result == StepResult::bad_loss)
     throw StateError(concat("train_on_batch: ", runner.culprit(), " is not finite in step ",
-                            optimizer->iterations + 1,
+                            optimizer->iterations + 1, runner.where(),
                             "; nothing was changed. Lower the learning rate, or clip the gradient "
                             "(global_clipnorm=1.0)"));
   if (result == StepResult::bad_weight)

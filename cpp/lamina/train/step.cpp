@@ -4,30 +4,15 @@
 #include <cmath>
 #include <utility>
 
+#include "lamina/train/finding.hpp"
+
 namespace lamina {
 namespace {
 
 using Steady = std::chrono::steady_clock;
-constexpr Index kMostBlockRows = 256;
-constexpr Index kResident = 32768;    // weights
-constexpr double kModestRate = 2e10;  // flops a second, of one thread
+constexpr Index kResident = 32768;  // weights
 constexpr unsigned kTimedSteps = 16;
 constexpr double kLongStage = 0.04;  // seconds; longer stages are cut so that a stop is noticed
-
-// Blocks as large as one thread alone would take; several threads share what there is.
-Index block_rows(Index batch) { return std::min(round_up(batch, kRowStep), kMostBlockRows); }
-
-PlanOptions plan_options(const Objective& objective, Index batch_rows,
-                         const Scheduling& scheduling) {
-  PlanOptions options;
-  options.tile_elements = scheduling.tile_elements;
-  options.batch_rows = batch_rows;
-  options.backward = options.training = options.loss = true;
-  options.fuse = objective.fused();
-  for (const Head& head : objective.heads) options.idle.push_back(!head.trained);
-  options.loss_is_stage = objective.custom();
-  return options;
-}
 
 }  // namespace
 
@@ -42,45 +27,6 @@ bool Monitor::time_is_up() {
   if (!deadline) return false;
   const auto now = Clock::now(), begin = std::exchange(step_begin_, now);
   return now + (now - begin) / 2 >= *deadline;
-}
-
-template <class T>
-StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index batch_size,
-                          int threads, const Scheduling& scheduling)
-    : model_(model),
-      objective_(objective),
-      plan_(model.graph(), plan_options(objective, batch_size, scheduling)),
-      chooser_(threads, scheduling.exact_threads),
-      threads_(threads),
-      space_(plan_, batch_size,
-             scheduling.block_rows > 0 ? scheduling.block_rows : block_rows(batch_size), threads),
-      losses_(runners<T>(objective, batch_size, space_.block(), threads)) {
-  const Index capacity = round_up(batch_size, kRowStep);
-  weight_.allocate(capacity);
-  share_.allocate(capacity);
-  for (const Head& head : objective.heads) scale_.emplace_back(head.weight == 1 ? 0 : capacity);
-  for (int t = 0; t < threads; ++t) space_.context(t).row_share = share_.data();
-  Index largest = 0;
-  for (const Tile& tile : plan_.tiles) largest = std::max(largest, tile.size);
-  for (int t = 0; t < threads; ++t) tile_.emplace_back(largest);
-  // Before anything is measured: forward and backward at a modest rate.
-  const double flops = 2.0 * static_cast<double>(plan_.flops_per_row * batch_size);
-  stage_seconds_.assign(plan_.stages.size(), flops / kModestRate);
-  for (const Tensor& t : model.graph().parameters.tensors)
-    if (t.trainable && std::none_of(plan_.tiles.begin(), plan_.tiles.end(),
-                                    [&](const Tile& tile) { return tile.offset == t.offset; }))
-      without_gradient_.push_back(&t);
-  first_tile_.reserve(static_cast<std::size_t>(threads) + 1);
-  share_tiles(threads);
-}
-
-template <class T>
-std::size_t StepRunner<T>::bytes() const {
-  std::size_t sum = space_.bytes() + weight_.bytes() + share_.bytes();
-  for (const auto& loss : losses_) sum += loss.bytes();
-  for (const auto& scale : scale_) sum += scale.bytes();
-  for (const auto& tile : tile_) sum += tile.bytes();
-  return sum;
 }
 
 // Contiguous runs of tiles of about the same cost; the same tiles on the same thread every step.
@@ -214,7 +160,11 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
   sums_.activity = 0;
   for (const int i : plan_.running())
     sums_.activity += op(i).penalty_sum(space_.context(0), weight_.data());
-  if (!loss_is_finite()) return StepResult::bad_loss;
+  if (!loss_is_finite()) {
+    const T* weights = model_.weights();
+    where_ = first_not_finite(plan_, weights, batch, options, share_.data());
+    return StepResult::bad_loss;
+  }
 
   if (options.update) return update(*optimizer);
   store_gradients(model_.stored_gradients());
@@ -257,6 +207,7 @@ StepResult StepRunner<T>::update(Optimizer& optimizer) {
       });
   if (!good) {
     culprit_ = find_culprit();
+    where_.clear();
     return StepResult::bad_weight;
   }
   space_.update_statistics(model_.weights());

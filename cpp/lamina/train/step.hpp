@@ -58,6 +58,7 @@ class StepRunner {
 
   const Sums& sums() const { return sums_; }               // of the last step
   const std::string& culprit() const { return culprit_; }  // what became non-finite
+  const std::string& where() const { return where_; }      // the first layer that did, and the row
   Index bad_row() const { return bad_row_; }
   std::size_t bytes() const;
 
@@ -103,7 +104,7 @@ class StepRunner {
   bool step_is_short_ = false;  // so that whoever wants to stop may wait for some
   unsigned steps_ = 0;
   Sums sums_;
-  std::string culprit_;
+  std::string culprit_, where_;
   Index bad_row_ = -1;
 };
 

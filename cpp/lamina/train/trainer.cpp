@@ -217,12 +217,18 @@ void TrainerOf<T>::snapshot() {
   net_.publish(evaluation_weights(), snapshot_);
 }
 
+// They saw a non-finite gradient, or what led to it.
+template <class T>
+void TrainerOf<T>::forget_slots() {
+  optimizer->slots<T>() = {};
+  optimizer->collected = 0;
+  optimizer->prepare(net_.graph().parameters, net_.weights(), layout_of(net_));
+}
+
 template <class T>
 void TrainerOf<T>::roll_back() {
   std::copy_n(snapshot_->data(), snapshot_->size(), net_.weights());
-  optimizer->slots<T>() = {};  // they saw the non-finite gradient
-  optimizer->collected = 0;
-  optimizer->prepare(net_.graph().parameters, net_.weights(), layout_of(net_));
+  forget_slots();
   state.cursor = 0;
   state.open = {};
 }
@@ -238,9 +244,10 @@ bool TrainerOf<T>::passed(StepResult step, EpochResult& result) {
   require(step != StepResult::bad_row, "X: row ", runner_->bad_row(),
           " holds NaN or infinity; the weights are those of the last completed step");
   result.end = EpochEnd::diverged;
-  result.reason = concat(runner_->culprit(), " became non-finite in step ", optimizer->iterations,
-                         " (epoch ", state.epoch,
-                         "); the weights are back at the last good epoch. Lower the learning "
+  result.reason = concat(runner_->culprit(), " became non-finite in step ",
+                         optimizer->iterations + (step == StepResult::bad_loss), " (epoch ",
+                         state.epoch, ")", runner_->where(),
+                         "; the weights are back at the last good epoch. Lower the learning "
                          "rate, or clip the gradient (global_clipnorm=1.0)");
   roll_back();
   return false;
@@ -392,8 +399,8 @@ double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
       runner.run({{nullptr, 0, n}, &data.inputs}, data, optimizer.get(),
                  {state.seed, optimizer->clock(), optimizer->batches(), false}, nobody);
   require(result != StepResult::bad_row, "X: row ", runner.bad_row(), " holds NaN or infinity");
-  require(result != StepResult::bad_loss, "compute_gradients: ", runner.culprit(),
-          " is not finite");
+  require(result != StepResult::bad_loss, "compute_gradients: ", runner.culprit(), " is not finite",
+          runner.where());
   return runner.sums().means(objective_)[0];
 }
 
@@ -421,6 +428,28 @@ bool TrainerOf<T>::restore_best() {
 }
 
 template <class T>
+void TrainerOf<T>::keep_good() {
+  if (!fitting()) throw StateError("keep_good: while a fit runs");
+  kept_ = snapshot_;  // the next epoch's gets memory of its own
+  state.good_epochs = state.epoch;
+}
+
+template <class T>
+bool TrainerOf<T>::restore_good() {
+  if (!kept_) return false;
+  if (!fitting()) throw StateError("restore_good: while a fit runs");
+  if (state.has_best && state.best_epoch >= state.good_epochs)
+    state.has_best = state.shows_best = false;
+  std::copy_n(kept_->data(), kept_->size(), state.shows_best ? raw_.data() : net_.weights());
+  forget_slots();
+  if (!state.shows_best) {
+    raw_ = {};
+    snapshot();
+  }
+  return true;
+}
+
+template <class T>
 void TrainerOf<T>::reset() {
   if (fitting()) throw StateError("trainer.reset: a fit is running");
   const std::uint64_t seed = state.seed;
@@ -429,6 +458,7 @@ void TrainerOf<T>::reset() {
   state.seed = seed;
   best_ = {};
   raw_ = {};
+  kept_ = nullptr;
   order_epoch_ = ~0ull;
 }
 
@@ -439,6 +469,7 @@ std::size_t TrainerOf<T>::bytes() const {
                     (runner_ ? runner_->bytes() : 0);
   for (const auto& slot : s.slot) sum += slot.bytes();
   sum += spare_.bytes() + online_.bytes();
+  if (kept_ && kept_ != snapshot_) sum += kept_->bytes();
   return sum + evaluator_.bytes() + (snapshot_ ? snapshot_->bytes() : 0);
 }
 

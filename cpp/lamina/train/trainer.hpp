@@ -21,6 +21,7 @@ struct TrainState {
   double best_value = 0;
   std::uint64_t best_epoch = 0;
   bool shows_best = false;  // the model's weights are the best ones, not those of the last step
+  std::uint64_t good_epochs = 0;  // how many were completed when keep_good() was called
 };
 
 // How a fit begins: with an epoch of its own (or what an interrupted one on the same data left of
@@ -100,6 +101,10 @@ class Trainer {
   virtual void keep_best(double value, std::uint64_t epoch) = 0;
   // False if none was kept. What is trained next goes on from them, but for a fit that is resumed.
   virtual bool restore_best() = 0;
+  // In a fit: keeps what a divergence would go back to now, and goes back to that later, as a
+  // divergence does; best weights of later epochs are forgotten. False if nothing was kept.
+  virtual void keep_good() = 0;
+  virtual bool restore_good() = 0;
   virtual void reset() = 0;  // optimizer and state begin anew; weights stay
   virtual std::size_t bytes() const = 0;
   // What a fit to so many rows will hold beside its data; `keeps_best`: as EarlyStopping does.
@@ -132,6 +137,8 @@ class TrainerOf final : public Trainer {
   const std::vector<double>& train_on_batch(Data& data, const OnlineOptions& options) override;
   void keep_best(double value, std::uint64_t epoch) override;
   bool restore_best() override;
+  void keep_good() override;
+  bool restore_good() override;
   void reset() override;
   std::size_t bytes() const override;
   std::vector<MemoryPart> memory(const FitOptions& options, Index rows, Index validation_rows,
@@ -141,6 +148,7 @@ class TrainerOf final : public Trainer {
   Buffer<T>& raw() { return raw_; }
   std::shared_ptr<Buffer<T>>& good() { return snapshot_; }
   void use_average();  // the model shows it, if there is one, as between fits
+  std::shared_ptr<Buffer<T>>& kept() { return kept_; }
 
  private:
   friend class Trainer;
@@ -151,6 +159,7 @@ class TrainerOf final : public Trainer {
   void go_on_beneath(bool resumed = false);
   Batch next_batch();
   bool passed(StepResult step, EpochResult& result);
+  void forget_slots();
   void roll_back();
   void snapshot();
   double penalty() const;
@@ -174,6 +183,7 @@ class TrainerOf final : public Trainer {
   std::vector<std::int64_t> order_;
   std::uint64_t order_epoch_ = ~0ull;
   std::shared_ptr<Buffer<T>> snapshot_;
+  std::shared_ptr<Buffer<T>> kept_;  // by keep_good(): a snapshot, mostly of an earlier epoch
   Buffer<T> best_, raw_;  // raw_: the last step's weights, where the model shows average or best
   Buffer<T> spare_;       // raw_'s memory while that is empty
   OnlineRunner<T> online_;
