@@ -34,6 +34,10 @@ def test_the_snippets_run(tmp_path, monkeypatch):
         f"epoch {[*keys, 'learning_rate']}",
         "True",
         "True",
+        # Callbacks
+        "True",
+        "the loss is below 0.5",
+        "6 10",
     ]
 
 

@@ -29,10 +29,15 @@ from lamina import (
 from lamina.arrow import ArrowStream, ParquetStream
 from lamina.callbacks import (
     Callback,
+    CSVLogger,
     EarlyStopping,
     LambdaCallback,
     ModelCheckpoint,
+    OptunaPruningCallback,
+    ProgressBar,
     ReduceLROnPlateau,
+    TensorBoard,
+    TerminateOnNaN,
 )
 from lamina.checkpoint import load_checkpoint
 from lamina.gradients import GradientCheck, check_gradients
@@ -103,6 +108,7 @@ __all__ = [
     "ArrayStream",
     "ArrowStream",
     "BatchNormalization",
+    "CSVLogger",
     "Callback",
     "Concatenate",
     "Constant",
@@ -128,9 +134,11 @@ __all__ = [
     "Normalization",
     "OneCycle",
     "OneHot",
+    "OptunaPruningCallback",
     "Parallel",
     "ParquetStream",
     "Predictor",
+    "ProgressBar",
     "RAdam",
     "RMSNormalization",
     "RMSprop",
@@ -142,6 +150,8 @@ __all__ = [
     "Stream",
     "TableEncoder",
     "TableModel",
+    "TensorBoard",
+    "TerminateOnNaN",
     "Trainer",
     "__version__",
     "activations",

@@ -6,6 +6,7 @@ all that resuming needs.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -19,7 +20,7 @@ from lamina.history import History
 from lamina.interrupts import note, sigterm_raises, uninterrupted
 from lamina.progress import Progress
 
-__all__ = ["Due", "Fit", "FitPlan", "check_hooks", "resumed_hooks"]
+__all__ = ["Due", "Fit", "FitPlan", "check_hooks", "hook_params", "resumed_hooks"]
 
 Train = Callable[..., Mapping[str, Any]]
 Measure = Callable[[Mapping[str, Any]], Mapping[str, float]]
@@ -107,6 +108,7 @@ class Fit:
         self._hooks = hooks
         self._progress = progress
         self.history: History = trainer.history.since(plan.first_epoch)
+        self._hear_ticks = [hook.on_tick for hook in hooks if overrides(hook, "on_tick")]
 
     def run(self, train: Train, measure: Measure) -> None:
         """Run the epochs that are left.
@@ -138,10 +140,10 @@ class Fit:
         plan = self._plan
         try:
             for hook in self._hooks:
-                hook.on_train_begin()
+                hook.on_train_begin({})
             self._run_epochs(train, measure)
             for hook in self._hooks:
-                hook.on_train_end()
+                hook.on_train_end(self._last_logs())
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             if interrupted and not plan.ended:
@@ -183,7 +185,7 @@ class Fit:
         if plan.opened < epoch:
             plan.opened = epoch
             for hook in self._hooks:
-                hook.on_epoch_begin(epoch)
+                hook.on_epoch_begin(epoch, {})
         asked = plan.stop_asked is not None  # by on_epoch_begin
         begin, before = time.perf_counter(), core.cursor
         end = {"end": "stopped"} if asked else train(self._tick, *self._batch_hook(), self._budget)
@@ -195,8 +197,10 @@ class Fit:
             plan.stop_reason, plan.stop_asked = plan.stop_asked or self._budget.reason, None
             return False
         self._pace.trained(core.cursor - before, time.perf_counter() - begin)
+        rows = core.cursor
+        for hear in self._hear_ticks:
+            hear(rows)
         with uninterrupted():
-            rows = core.cursor
             rate = self._trainer.optimizer.handle.last_learning_rate  # an epoch's end changes it
             plan.result = {**core.finish_epoch(), "learning_rate": rate}
         self._progress.rows_known(rows)
@@ -232,10 +236,17 @@ class Fit:
             try:
                 hook.on_exception(error)
             except Exception as another:
-                self._progress.warn(f"{type(hook).__name__}.on_exception: {another!r}")
+                with contextlib.suppress(Warning):  # where warnings are errors
+                    self._progress.warn(f"{type(hook).__name__}.on_exception: {another!r}")
+
+    def _last_logs(self) -> dict[str, float]:
+        """Return the logs of the last epoch of this fit; empty if there is none."""
+        return {key: values[-1] for key, values in self.history.history.items() if values}
 
     def _tick(self, cursor: int) -> int:
         self._progress.rows_done(cursor)
+        for hear in self._hear_ticks:
+            hear(cursor)
         if self._plan.stop_asked is not None:
             return 0
         asked = any(hook.asks_for_batches and hook.wants_next_batch() for hook in self._hooks)
@@ -271,6 +282,11 @@ def _spec(hook: Callback) -> dict[str, Any] | None:
         return hook.to_spec() if isinstance(hook, Configurable) else None
     except (TypeError, ValueError):
         return None  # an argument that JSON does not know
+
+
+def overrides(hook: Callback, name: str) -> bool:
+    """Tell whether a callback has its own method of that name."""
+    return getattr(type(hook), name) is not getattr(Callback, name)
 
 
 def resumed_hooks(
@@ -314,6 +330,18 @@ def _made(one: Mapping[str, Any]) -> Callback:
             "give callbacks=[…], all of them in their order"
         )
     return cast(Callback, Configurable.from_spec(one["spec"]))
+
+
+def hook_params(plan: FitPlan, rows: int | None, done: int) -> dict[str, Any]:
+    """Return what callbacks may know of a fit to so many rows, of which so many epochs are done."""
+    steps = None if rows is None else -(-rows // plan.batch_size)
+    return {
+        "epochs": plan.epochs,
+        "batch_size": plan.batch_size,
+        "rows": rows,
+        "steps": steps,
+        "epochs_done": done,
+    }
 
 
 def check_hooks(hooks: Sequence[Callback]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from lamina._isa import core
 from lamina.data import Dataset
+from lamina.finding import first_layer_not_finite
 from lamina.heads import Heads, Measured
 from lamina.network import flat_specs
 from lamina.progress import RowsBar
@@ -33,6 +35,25 @@ class Measuring:
     def __init__(self, trainer: Any, heads: Heads) -> None:
         self._trainer = trainer
         self._heads = heads
+        self._held_out: Dataset | StreamData | None = None  # of the fit that runs
+
+    @contextlib.contextmanager
+    def of(
+        self, data: Dataset | StreamData, held_out: Dataset | StreamData | None
+    ) -> Iterator[Callable[[Mapping[str, Any]], dict[str, float]]]:
+        """Yield what makes the logs of an epoch of a fit to such data; see :meth:`logs`."""
+        self._held_out = held_out
+        try:
+            yield lambda result: self.logs(result, data, held_out)
+        finally:
+            self._held_out = None
+
+    def first_not_finite(self) -> str:
+        """Say which layer is the first to give NaN or infinity on the validation data of the fit.
+
+        Empty if none does, or if the data cannot be read again.
+        """
+        return first_layer_not_finite(self._trainer, self._held_out)
 
     def __call__(
         self, data: Dataset | StreamData, batch_size: int = 256, bar: RowsBar | None = None

@@ -17,19 +17,18 @@ def _interactive() -> bool:
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
-def _bar_of_rows(total: int | None, what: str, done: int = 0) -> Any:
+def _tqdm(total: int | None, what: str, unit: str = " rows", **options: Any) -> Any:
     from tqdm.auto import tqdm  # here, since importing it takes as long as all of Lamina
 
     return tqdm(
         total=total,
-        initial=done,
-        unit=" rows",
+        desc=what,
+        unit=unit,
         unit_scale=True,
         # A terminal that does not know its width (0 columns) would get no bar at all.
         dynamic_ncols=shutil.get_terminal_size((0, 0)).columns > 0,
         ncols=None if shutil.get_terminal_size((0, 0)).columns > 0 else 100,
-        leave=True,
-        desc=what,
+        **options,
     )
 
 
@@ -70,7 +69,7 @@ class RowsBar:
         if self._bar is None:
             if time.perf_counter() < self._opens:
                 return
-            self._bar = _bar_of_rows(self._rows, self._what)
+            self._bar = _tqdm(self._rows, self._what)
         self._bar.update(self._before + rows - self._bar.n)
 
     def __enter__(self) -> RowsBar:
@@ -104,9 +103,25 @@ class Progress:
         Of an epoch; None if nobody knows.
     done : int
         Epochs that are done already.
+    batch_size : int
+        What the bar counts: so many rows as one; 1: the rows.
+    leave : bool
+        Whether the bar stays when it is closed.
+    file : text stream, optional
+        Where the bar is drawn. Default: stderr.
     """
 
-    def __init__(self, verbose: int | str, epochs: int, rows: int | None, done: int = 0) -> None:
+    def __init__(
+        self,
+        verbose: int | str,
+        epochs: int,
+        rows: int | None,
+        done: int = 0,
+        *,
+        batch_size: int = 1,
+        leave: bool = True,
+        file: Any = None,
+    ) -> None:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"fit: verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
         if verbose == "auto":
@@ -115,16 +130,20 @@ class Progress:
         self._show_bar = verbose == 1
         self._epochs, self._rows = epochs, rows
         self._done = done
+        self._batch_size, self._leave, self._file = batch_size, leave, file
         self._bar: Any = None
         self._start = time.perf_counter()
 
     def __enter__(self) -> Progress:
         """Open the bar."""
         if self._show_bar:
-            self._bar = _bar_of_rows(
-                None if self._rows is None else self._epochs * self._rows,
+            self._bar = _tqdm(
+                None if self._rows is None else self._epochs * self._units(self._rows),
                 f"epoch {self._done + 1}/{self._epochs}",
-                self._done * (self._rows or 0),
+                initial=self._done * self._units(self._rows or 0),
+                unit=" rows" if self._batch_size == 1 else " batches",
+                leave=self._leave,
+                file=self._file,
             )
         return self
 
@@ -141,17 +160,21 @@ class Progress:
     def rows_done(self, cursor: int) -> None:
         """Move the bar to `cursor` rows of the open epoch."""
         if self._bar is not None:
-            self._bar.update(self._done * (self._rows or 0) + cursor - self._bar.n)
+            done = self._done * self._units(self._rows or 0) + self._units(cursor)
+            self._bar.update(done - self._bar.n)
 
     def rows_known(self, rows: int) -> None:
         """Tell how many rows an epoch has, after the first one."""
         if self._rows is None and self._bar is not None:
-            self._bar.total = self._epochs * rows
+            self._bar.total = self._epochs * self._units(rows)
         self._rows = rows
+
+    def _units(self, rows: int) -> int:
+        return -(-rows // self._batch_size)
 
     def epoch_done(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Show an epoch's values."""
-        self._done += 1
+        self._done = min(self._done + 1, self._epochs)
         if self._bar is not None:
             shown = {key: f"{value:.4g}" for key, value in logs.items() if key != "penalty"}
             self._bar.set_postfix(shown, refresh=False)

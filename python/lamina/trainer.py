@@ -21,7 +21,7 @@ from lamina.data import (
     dataset,
     split_rows,
 )
-from lamina.fitting import Fit, FitPlan, check_hooks, resumed_hooks
+from lamina.fitting import Fit, FitPlan, check_hooks, hook_params, resumed_hooks
 from lamina.heads import Heads
 from lamina.history import History
 from lamina.losses import Loss
@@ -400,6 +400,7 @@ class Trainer(OnlineTraining, Saving):
         for hook in hooks:
             hook.trainer = self
             hook.model = self.model
+            hook.params = hook_params(plan, data.size, done)
             hook.check(self._measuring.keys(validated=held_out is not None))
         if self._core.fitting:
             raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
@@ -409,9 +410,10 @@ class Trainer(OnlineTraining, Saving):
             *(plan.batch_size, left, plan.shuffle, self.num_threads, plan.check_input),
             *self._scheduling,
         )
-        with training(self, data, settings, begin) as train, progress:
+        measuring = self._measuring.of(data, held_out)
+        with training(self, data, settings, begin) as train, progress, measuring as measure:
             self._plan, self._hooks, self._thread = plan, hooks, threading.get_ident()
-            fit.run(train, lambda result: self._measuring.logs(result, data, held_out))
+            fit.run(train, measure)
         return fit.history
 
     def _data(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 __all__ = ["Callback", "LambdaCallback"]
@@ -13,12 +14,38 @@ Logs = Mapping[str, float]
 class Callback:
     """The base of callbacks: write a subclass and override the hooks you need.
 
-    The Trainer sets `trainer` and `model` before the first hook. A hook ends the training with
-    ``self.trainer.stop("reason")``; an exception in a hook comes out of ``fit`` as it is. A hook
-    for batches makes the engine return to Python at every batch: costly for small networks.
+    The hooks are called in this order, each for all callbacks in theirs: :meth:`check`,
+    `on_train_begin`; for each epoch `on_epoch_begin`, `on_train_batch_end` after its batches and
+    `on_epoch_end`; `on_train_end`, or `on_exception` where the fit ends with one. A hook ends the
+    training with ``self.trainer.stop("reason")``. An exception in a hook comes out of ``fit`` as it
+    is; the model has the weights of the last completed step then, and ``trainer.resume`` goes on.
 
-    A callback with state (one whose :meth:`get_state` is not empty) belongs to one Trainer; for
-    another take ``copy.deepcopy(callback)``.
+    Most hooks cost nothing. One for batches makes the engine return to Python at every batch, or at
+    every :attr:`batch_interval`-th: costly for small networks. To show how far an epoch has come,
+    :meth:`on_tick` is enough.
+
+    A callback with state overrides :meth:`get_state` and :meth:`set_state`, so that a fit that is
+    resumed goes on with it; each hook is called once for each event, however often the fit is
+    interrupted. It belongs to one Trainer; for another take ``copy.deepcopy(callback)``. To be made
+    anew from a checkpoint alone a callback must also be a ``Configurable``, whose arguments are
+    attributes of the same names.
+
+    Attributes
+    ----------
+    trainer : Trainer
+        Whose fit it is; set before the first hook, as `model` and `params` are.
+    model : Model
+        Its model.
+    params : dict
+        Of the fit: ``"epochs"``, ``"batch_size"``, ``"rows"`` and ``"steps"`` (of an epoch; None if
+        a stream does not know them), ``"epochs_done"`` (of this fit, where it is resumed).
+
+    Notes
+    -----
+    Names and arguments are those of Keras 3, but for these: there are no hooks at the beginning of
+    a batch, in a validation or in a prediction; a fit that is stopped inside an epoch leaves that
+    epoch open, so its `on_epoch_end` comes when the fit is resumed (Keras measures and ends it);
+    the `logs` of a batch are its own means, not those of the epoch so far.
 
     Examples
     --------
@@ -31,6 +58,7 @@ class Callback:
     """
 
     model: Any = None
+    params: Mapping[str, Any] = MappingProxyType({})
     _trainer: Any = None
 
     @property
@@ -81,7 +109,7 @@ class Callback:
         """Do something when a fit begins."""
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Do something when a fit ends, for whatever reason; `logs` are those of the last epoch."""
+        """Do something when a fit ends, also where it was stopped; `logs` are of its last epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Do something when an epoch begins, counted from 0 over all fits of the Trainer."""
@@ -92,10 +120,22 @@ class Callback:
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Do something after each training step; `batch` counts from 0 in each epoch."""
 
+    def on_tick(self, rows: int) -> None:
+        """Hear how far the epoch has come, some 20 times a second and behind its last batch.
+
+        Between two steps, or between parts of a long one. It is no event: none is made up for.
+
+        Parameters
+        ----------
+        rows : int
+            How many rows of the open epoch are done.
+        """
+
     def on_exception(self, error: BaseException) -> None:
         """Do something when the fit ends with an exception, Ctrl-C's KeyboardInterrupt too.
 
-        Then `on_train_end` is not called. The exception goes on to the caller of fit.
+        Then `on_train_end` is not called. The exception goes on to the caller of fit; one that is
+        raised here becomes a RuntimeWarning, so that it does not hide the first.
         """
 
     def get_state(self) -> dict[str, Any]:
@@ -107,7 +147,7 @@ class Callback:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the Trainer behind in copies and pickles."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("_trainer", "model")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_trainer", "model", "params")}
 
 
 class LambdaCallback(Callback):
@@ -121,6 +161,8 @@ class LambdaCallback(Callback):
         Called with (logs).
     on_train_batch_end : callable, optional
         Called with (batch, logs).
+    on_exception : callable, optional
+        Called with the exception that ends a fit; `on_train_end` is not called then.
 
     Examples
     --------
@@ -139,6 +181,7 @@ class LambdaCallback(Callback):
         on_train_begin: Callable[[Any], object] | None = None,
         on_train_end: Callable[[Any], object] | None = None,
         on_train_batch_end: Callable[[int, Any], object] | None = None,
+        on_exception: Callable[[BaseException], object] | None = None,
     ) -> None:
         self._functions: dict[str, Callable[..., object] | None] = {
             "on_epoch_begin": on_epoch_begin,
@@ -146,6 +189,7 @@ class LambdaCallback(Callback):
             "on_train_begin": on_train_begin,
             "on_train_end": on_train_end,
             "on_train_batch_end": on_train_batch_end,
+            "on_exception": on_exception,
         }
 
     @property
@@ -172,6 +216,10 @@ class LambdaCallback(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Call the function, if there is one."""
         self._call("on_train_batch_end", batch, logs)
+
+    def on_exception(self, error: BaseException) -> None:
+        """Call the function, if there is one."""
+        self._call("on_exception", error)
 
     def _call(self, hook: str, *given: Any) -> None:
         function = self._functions[hook]

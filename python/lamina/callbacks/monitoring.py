@@ -10,7 +10,7 @@ from lamina.callbacks.base import Callback, Logs
 from lamina.interrupts import uninterrupted
 from lamina.metrics._base import direction, find_key
 
-__all__ = ["MonitoringCallback"]
+__all__ = ["MonitoringCallback", "monitored"]
 
 
 class MonitoringCallback(Callback, Configurable):
@@ -92,13 +92,23 @@ class MonitoringCallback(Callback, Configurable):
 
     def _key(self, keys: Sequence[str]) -> str:
         """Return the key of the logs that `monitor` means."""
-        key = find_key(self.monitor, keys)
-        if key is not None:
-            return key
-        remedy = ""
-        if self.monitor.startswith("val_") and not any(key.startswith("val_") for key in keys):
-            remedy = " (values with val_ need validation_data or validation_split)"
-        raise ValueError(
-            f"{type(self).__name__}: monitor {self.monitor!r} is not among the values of this fit: "
-            f"{', '.join(keys)}{remedy}"
-        )
+        return monitored(type(self).__name__, self.monitor, keys)
+
+
+def monitored(who: str, monitor: str, keys: Sequence[str]) -> str:
+    """Return the key of the logs that a callback's `monitor` means.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    key = find_key(monitor, keys)
+    if key is not None:
+        return key
+    remedy = ""
+    if monitor.startswith("val_") and not any(key.startswith("val_") for key in keys):
+        remedy = " (values with val_ need validation_data or validation_split)"
+    raise ValueError(
+        f"{who}: monitor {monitor!r} is not among the values of this fit: {', '.join(keys)}{remedy}"
+    )
