@@ -360,8 +360,10 @@ def path(tmp_path):
 def test_unknown_fields_are_passed_over(path):
     def change(metadata):
         extra = json.loads(metadata["extra"])
-        for one in (extra, extra["plan"], extra["history"], extra["trainer"]):
+        history = json.loads(extra["history"])
+        for one in (extra, extra["plan"], history, extra["trainer"]):
             one["of_a_later_version"] = {"x": 1}
+        extra["history"] = json.dumps(history)
         state = json.loads(metadata["state"])
         state["of_a_later_version"] = [1]
         metadata["extra"], metadata["state"] = json.dumps(extra), json.dumps(state)
@@ -428,6 +430,16 @@ def test_the_first_format_loads_for_ever():
     history = trainer.resume(x, y, validation_data=(x, y), verbose=0)
     np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-4)
     np.testing.assert_allclose(history["val_loss"], expected["val_loss"], rtol=1e-4)
+
+
+def test_what_has_been_loaded_can_be_saved_again(tmp_path):
+    trainer = lm.load_checkpoint(GOLDEN)
+    trainer.save_checkpoint(tmp_path / "again.ckpt")
+    again = lm.load_checkpoint(tmp_path / "again.ckpt")
+    assert again._plan == trainer._plan
+    assert len(again._plan.callbacks) == 2
+    assert again.history == trainer.history
+    assert again._core.state() == trainer._core.state()
 
 
 def test_another_thread_does_not_save_half_a_step(tmp_path):

@@ -204,10 +204,7 @@ def _unfrozen(spec: Any) -> Any:
 
 def _take_over(trainer: Trainer, extra: Mapping[str, Any]) -> None:
     """Give a trainer what the core does not know."""
-    trainer.history = History(trainer.seed)
-    for name, value in extra["history"].items():
-        if name in vars(trainer.history):
-            setattr(trainer.history, name, value)
+    trainer.history = History.from_json(extra["history"])
     trainer._plan = _plan(extra["plan"])
     trainer._hooks = []
     trainer._split = None  # the same is drawn again

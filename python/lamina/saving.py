@@ -83,9 +83,9 @@ class Saving:
                 "callback lm.ModelCheckpoint(path), or wait until it has returned"
             )
         plan = None if self._plan is None else dataclasses.asdict(self._plan)
-        if plan is not None:
+        if plan is not None and self._core.fitting:  # else they are as the fit left them
             plan["callbacks"] = states(self._hooks)
-        extra = {"trainer": described(self), "history": vars(self.history), "plan": plan}
+        extra = {"trainer": described(self), "history": self.history.to_json(), "plan": plan}
         text = json.dumps(extra)
         remove_leftovers(path)
         self._core.save(os.fspath(path), text)

@@ -145,9 +145,9 @@ def training(
         return
     batch_size, left, shuffle, *_ = settings
     begun = trainer.epoch
-    orders = (  # of one epoch at least: the core begins with a window, also if none is left
-        draw_windows(trainer.seed, begun + e) if shuffle else None for e in range(max(1, left))
-    )
+    # A fit begins with a window, even if nothing but a measurement of its last epoch is left.
+    epochs = range(begun if left else begun - 1, begun + left)
+    orders = (draw_windows(trainer.seed, epoch) if shuffle else None for epoch in epochs)
     with data.reader(max(1, batch_size), orders) as reader:
         windows = reader.epoch()
         number, rows, first = 0, 0, next(windows)
