@@ -49,7 +49,7 @@ PYTHON_FLOORS = [
     ["model"],
     ["callbacks", "gradients", "heads"],
     ["history", "history_files", "history_lines", "history_plot", "history_record"],
-    ["finding", "fitting", "measuring", "online", "streaming"],
+    ["estimating", "finding", "fitting", "measuring", "online", "streaming"],
     ["saving"],
     ["trainer"],
     ["checkpoint", "datasets", "plots", "table_cells", "tables_io"],

@@ -21,6 +21,7 @@ from lamina.data import (
     dataset,
     split_rows,
 )
+from lamina.estimating import EstimatingTraining
 from lamina.fitting import Fit, FitPlan, check_hooks, hook_params, resumed_hooks
 from lamina.heads import Heads
 from lamina.history import History
@@ -47,7 +48,7 @@ from lamina.streams import Stream, as_stream, is_stream
 __all__ = ["Trainer"]
 
 
-class Trainer(OnlineTraining, Saving):
+class Trainer(OnlineTraining, EstimatingTraining, Saving):
     """Trains a model: the loss, the optimizer and the metrics.
 
     Parameters
