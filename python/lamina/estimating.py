@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -306,7 +307,7 @@ def _copy_of(trainer: Any) -> Any:
     optimizer = core.Optimizer(trainer.optimizer._core_spec(functions), functions)
     losses, metrics, weights = trainer._heads.for_core
     twin._core = core.Trainer(model._core, optimizer, losses, metrics, weights, trainer.seed)
-    twin.model, twin.optimizer = model, None  # its handle is all that is needed
+    twin.model, twin.optimizer = model, types.SimpleNamespace(handle=optimizer)
     twin._measuring = Measuring(twin, trainer._heads)
     twin.history = History(trainer.seed)
     twin._plan, twin._hooks = None, []
