@@ -409,6 +409,22 @@ def test_a_bar_of_something_else_is_refused():
         lm.ProgressBar(unit="epochs")
 
 
+def test_an_exception_in_a_tick_can_be_resumed_from():
+    whole, trainer = trainer_of(), trainer_of()
+    fit(whole)
+
+    class Failing(lm.Callback):
+        def on_tick(self, rows):
+            if rows == 70 and self.trainer.epoch == 1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(trainer, Failing())
+    trainer.resume(*rows(), callbacks=[type("Failing", (lm.Callback,), {})()], verbose=0)
+    assert trainer.model.fingerprint() == whole.model.fingerprint()
+    assert trainer.history.history == whole.history.history
+
+
 def test_ticks_tell_how_far_an_epoch_has_come():
     heard = []
 

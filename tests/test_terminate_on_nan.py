@@ -278,6 +278,14 @@ def test_a_weight_is_named():
         trainer.fit(x, 1e3 * y, batch_size=16, epochs=3, verbose=0)
 
 
+def test_a_gradient_is_named():
+    model = lm.Model([lm.Input(3), lm.Dense(1, kernel_initializer="zeros", name="only")], seed=0)
+    trainer = lm.Trainer(model, loss="mse", optimizer=lm.SGD(global_clipnorm=1.0))
+    with pytest.warns(RuntimeWarning, match="a gradient of only/kernel became non-finite in step"):
+        trainer.fit(np.full((8, 3), 1e20), np.full(8, 1e19), epochs=3, verbose=0)
+    assert (model["only"].kernel == 0).all()
+
+
 def test_by_hand_it_says_so_too():
     x, y = rows()
     x[3] = 3e38

@@ -206,7 +206,7 @@ StepResult StepRunner<T>::update(Optimizer& optimizer) {
           parallel(threads_, [&](int thread) { update.constrain(thread, threads_); });
       });
   if (!good) {
-    culprit_ = find_culprit();
+    culprit_ = find_culprit(stored);
     where_.clear();
     return StepResult::bad_weight;
   }
@@ -255,12 +255,14 @@ bool StepRunner<T>::update_tiles(const Update<T>& update, bool collected) {
   });
 }
 
-// What became non-finite.
+// What became non-finite: one of the stored gradients, if there are any, else a weight.
 template <class T>
-std::string StepRunner<T>::find_culprit() const {
-  for (const Tensor& t : model_.graph().parameters.tensors)
-    for (Index i = 0; i < t.size; ++i)
-      if (!std::isfinite(model_.weights()[t.offset + i])) return "a weight of " + t.name;
+std::string StepRunner<T>::find_culprit(const T* stored) const {
+  for (const T* numbers : {stored, static_cast<const T*>(model_.weights())})
+    for (const Tensor& t : model_.graph().parameters.tensors)
+      for (Index i = 0; numbers && i < t.size; ++i)
+        if (!std::isfinite(numbers[t.offset + i]) && (t.trainable || numbers != stored))
+          return (numbers == stored ? "a gradient of " : "a weight of ") + t.name;
   return "a gradient";
 }
 

@@ -85,7 +85,7 @@ class StepRunner {
   void store_gradients(T* stored);
   void accumulate_gradients(Optimizer& optimizer);
   bool update_tiles(const Update<T>& update, bool collected);
-  std::string find_culprit() const;
+  std::string find_culprit(const T* stored) const;
 
   ModelOf<T>& model_;
   const Objective& objective_;

@@ -14,7 +14,14 @@ __all__ = ["MonitoringCallback", "monitored"]
 
 
 class MonitoringCallback(Callback, Configurable):
-    """A callback with a `monitor` and a `mode`, and counters that each fit begins anew."""
+    """The base of callbacks that watch one value of each epoch and count.
+
+    A subclass has arguments `monitor` (which value, also by alias) and `mode` ("min", "max" or
+    "auto": by what is known of the value), names its counters in ``_STATE``, sets them to where a
+    fit begins in ``_forget`` and counts in ``_look(epoch, value)``. In return each fit begins to
+    count anew, one that is resumed goes on, and the value is looked for before anything is
+    trained.
+    """
 
     monitor: str
     mode: str
