@@ -574,4 +574,8 @@ def _load(path: str | os.PathLike[str]) -> tuple[Model, dict[str, Any]]:
     core_model, extra = core.load_model(os.fspath(path))
     model = Model.__new__(Model)
     model._adopt(core_model)
-    return model, json.loads(extra) if extra else {}
+    try:
+        owner = json.loads(extra or "{}")
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: its extra is not JSON: {error}") from error
+    return model, owner if isinstance(owner, dict) else {}

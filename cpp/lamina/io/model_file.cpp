@@ -16,11 +16,16 @@ std::vector<StoredTensor> tensors_of(const Model& model, const void* weights) {
   return out;
 }
 
-std::unique_ptr<Model> create(const std::string& what, const std::string& spec) {
-  const std::string opening = what + ": its spec";
+// A small file may describe a model larger than any memory: it must hold what it describes, before
+// there is a place for it.
+std::unique_ptr<Model> create(const TensorFile& file, const std::string& spec) {
+  const std::string opening = file.what + ": its spec";
   const Json json = parse_json(opening, spec);
+  Index most = 0;
+  for (const StoredTensor& t : file.tensors)
+    most += static_cast<Index>(t.bytes) / (t.dtype == DataType::float32 ? 4 : 8);
   try {
-    return Model::create(json);
+    return Model::create(json, {}, most);
   } catch (const Json::exception& error) {
     fail(opening, " is not a model's: ", error.what());
   } catch (const std::invalid_argument& error) {
@@ -49,10 +54,11 @@ LoadedModel decode_model(const std::string& what, std::span<const char> bytes) {
   const TensorFile file = decode(what, bytes);
   check_format(file, "lamina-model", kFormatVersion);
   LoadedModel out;
-  out.model = create(what, metadata(file, "spec"));
+  out.model = create(file, metadata(file, "spec"));
   for (const StoredTensor& t : tensors_of(*out.model, out.model->parameters()))
     file.read(t, const_cast<void*>(t.data));
   if (file.metadata.count("extra")) out.extra = metadata(file, "extra");
+  check_nesting(what + ": its extra", out.extra);
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "lamina/io/tensor_file.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <charconv>
@@ -8,6 +9,7 @@
 #include <fstream>
 
 #include "lamina/base/sha256.hpp"
+#include "lamina/nn/spec.hpp"
 
 #ifdef _WIN32
 #include <io.h>
@@ -64,6 +66,49 @@ int process_id() {
 #else
   return static_cast<int>(::getpid());
 #endif
+}
+
+// A whole number of at least 0: JSON's others would be converted.
+template <class N>
+N whole(const Json& json) {
+  if (!json.is_number_unsigned()) throw Json::type_error::create(302, "not a size", &json);
+  return json.get<N>();
+}
+
+StoredTensor read_tensor(const std::string& what, const std::string& name, const Json& entry,
+                         std::span<const char> data) {
+  StoredTensor t;
+  t.name = name;
+  const auto dtype = entry.at("dtype").get<std::string>();
+  require(dtype == "F32" || dtype == "F64", what, ": tensor '", name, "' has unknown dtype ",
+          dtype);
+  t.dtype = dtype == "F32" ? DataType::float32 : DataType::float64;
+  for (const Json& size : entry.at("shape")) t.shape.push_back(whole<Index>(size));
+  const auto begin = whole<std::size_t>(entry.at("data_offsets").at(0)),
+             end = whole<std::size_t>(entry.at("data_offsets").at(1));
+  require(begin <= end && end <= data.size(), what, ": tensor '", name,
+          "' lies outside the file: it was cut short");
+  t.data = data.data() + begin;
+  t.bytes = end - begin;
+  return t;
+}
+
+// The tensors lie one behind another, from the header to the file's end: so every byte is under the
+// checksum, and none is read twice.
+void check_places(const TensorFile& file, std::span<const char> data) {
+  std::vector<std::pair<const char*, const char*>> places;
+  for (const StoredTensor& t : file.tensors) {
+    const auto* begin = static_cast<const char*>(t.data);
+    places.emplace_back(begin, begin + t.bytes);
+  }
+  std::sort(places.begin(), places.end());
+  const char* end = data.data();
+  for (const auto& place : places) {
+    require(place.first == end, file.what, ": its tensors overlap, or there are gaps between them");
+    end = place.second;
+  }
+  require(end == data.data() + data.size(), file.what, ": there are ",
+          data.data() + data.size() - end, " bytes behind the last tensor");
 }
 
 }  // namespace
@@ -147,34 +192,22 @@ TensorFile decode(const std::string& what, std::span<const char> bytes) {
           " bytes, the file has ", bytes.size());
   TensorFile file;
   file.what = what;
+  const std::string_view header_text(bytes.data() + sizeof length, length);
+  const std::span<const char> data = bytes.subspan(sizeof length + length);
+  check_nesting(what + ": its header", header_text);
   try {
-    const Json header = Json::parse(bytes.data() + 8, bytes.data() + 8 + length);
-    const char* data = bytes.data() + 8 + length;
-    const std::size_t size = bytes.size() - 8 - length;
+    const Json header = Json::parse(header_text);
     for (const auto& [name, entry] : header.items()) {
-      if (name == "__metadata__") {
-        for (const auto& [key, value] : entry.items())
-          file.metadata[key] = value.get<std::string>();
+      if (name != "__metadata__") {
+        file.tensors.push_back(read_tensor(what, name, entry, data));
         continue;
       }
-      StoredTensor t;
-      t.name = name;
-      const auto dtype = entry.at("dtype").get<std::string>();
-      require(dtype == "F32" || dtype == "F64", what, ": tensor '", name, "' has unknown dtype ",
-              dtype);
-      t.dtype = dtype == "F32" ? DataType::float32 : DataType::float64;
-      t.shape = entry.at("shape").get<std::vector<Index>>();
-      const auto begin = entry.at("data_offsets").at(0).get<std::size_t>(),
-                 end = entry.at("data_offsets").at(1).get<std::size_t>();
-      require(begin <= end && end <= size, what, ": tensor '", name,
-              "' lies outside the file: it was cut short");
-      t.data = data + begin;
-      t.bytes = end - begin;
-      file.tensors.push_back(t);
+      for (const auto& [key, value] : entry.items()) file.metadata[key] = value.get<std::string>();
     }
   } catch (const Json::exception&) {
     fail(what, ": not a Lamina file (its header is not JSON of the expected form)");
   }
+  check_places(file, data);
   require(file.metadata.count(kChecksum) == 1 &&
               file.metadata[kChecksum] == checksum(file.metadata, file.tensors),
           what, ": the checksum does not match: the file is damaged");

@@ -153,34 +153,49 @@ struct Counters {
   Json spec;                 // of the model
 };
 
-Counters read_counters(const Json& json) {
+// Whole numbers of at least 0, which JSON's others would be turned into.
+std::uint64_t count(const Json& json, const char* name) {
+  const Json& value = json.at(name);
+  require(value.is_number_unsigned(), "train state: ", name,
+          " must be a whole number of at least 0, got ", value.dump());
+  return value.get<std::uint64_t>();
+}
+
+Counters read_counters(const Json& json, const Objective& objective) {
   Counters c;
   TrainState& s = c.state;
-  c.numerics_version = json.at("numerics_version");
+  c.numerics_version = static_cast<int>(count(json, "numerics_version"));
   require(c.numerics_version <= kNumericsVersion, "the state was written by a newer Lamina ",
           "(numerics_version ", c.numerics_version, ", this one has ", kNumericsVersion,
           "): pip install --upgrade lamina");
-  s.seed = json.at("seed");
-  s.epoch = json.at("epoch");
-  s.cursor = json.at("cursor");
+  s.seed = count(json, "seed");
+  s.epoch = count(json, "epoch");
+  s.cursor = static_cast<Index>(count(json, "cursor"));
+  require(s.cursor >= 0, "train state: cursor must be a number of rows, got ",
+          json.at("cursor").dump());
   s.open.values = json.at("open_values").get<std::vector<double>>();
+  std::size_t values = 0;
+  for (const Head& head : objective.heads) values += head.values();
+  require(s.open.values.empty() || s.open.values.size() == values, "train state: it has ",
+          s.open.values.size(), " sums of an epoch that is not complete, the trainer makes ",
+          values, ": give it the same loss and metrics");
   s.open.weight = json.at("open_weight");
   s.open.activity = json.value("open_activity", 0.0);
-  s.data_signature = json.at("data_signature");
+  s.data_signature = count(json, "data_signature");
   s.has_best = json.at("has_best");
   s.best_value =
       json.at("best_value").is_null() ? std::nan("") : json.at("best_value").get<double>();
-  s.best_epoch = json.at("best_epoch");
+  s.best_epoch = count(json, "best_epoch");
   s.shows_best = json.value("shows_best", false);
-  s.good_epochs = json.value("good_epochs", std::uint64_t{0});
-  c.iterations = json.at("iterations");
-  c.collected = json.value("collected", std::uint64_t{0});
+  if (json.contains("good_epochs")) s.good_epochs = count(json, "good_epochs");
+  c.iterations = count(json, "iterations");
+  if (json.contains("collected")) c.collected = count(json, "collected");
   c.since = json.value("since", c.since);
   for (const std::uint64_t step : c.since)
     require(step <= c.iterations, "train state: a tensor's state begins in step ", step, " of ",
             c.iterations);
-  c.planned_steps = json.at("planned_steps");
-  c.planned_epochs = json.at("planned_epochs");
+  c.planned_steps = count(json, "planned_steps");
+  c.planned_epochs = count(json, "planned_epochs");
   c.rate_scale = json.at("rate_scale");
   return c;
 }
@@ -236,7 +251,7 @@ bool load_state(Trainer& trainer, const TensorFile& file) {
   const auto parsed = [&](const char* key) { return parse_json(file.what, metadata(file, key)); };
   Counters counters;
   try {
-    counters = read_counters(parsed("state"));
+    counters = read_counters(parsed("state"), trainer.objective());
     counters.spec = parsed("spec");
     require(counters.spec.at("layers") == trainer.model->spec().at("layers"), file.what,
             ": the state belongs to another model");

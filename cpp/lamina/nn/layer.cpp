@@ -107,8 +107,9 @@ std::string Names::unique(const std::string& class_name, const std::string& want
     return wanted;
   }
   const std::string base = snake_case(class_name);
-  for (int i = 0;; ++i) {
+  for (int& i = next_[base];;) {
     const std::string name = i == 0 ? base : base + "_" + std::to_string(i);
+    ++i;
     if (used_.emplace(name, 1).second) return name;
   }
 }

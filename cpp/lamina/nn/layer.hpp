@@ -65,7 +65,7 @@ class Names {
   const ScheduleFunctions* functions = nullptr;  // that schedules name
 
  private:
-  std::map<std::string, int> used_;
+  std::map<std::string, int> used_, next_;  // next_: the first number that may be free
 };
 
 // Every layer's class name and arguments, for documentation and tests.

@@ -46,7 +46,8 @@ int looking_threads(const Model& model, int requested, Index rows) {
   return worthwhile_threads(requested, rows, model.flops_per_row() + kPerNumber * columns);
 }
 
-std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& functions) {
+std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& functions,
+                                     Index most) {
   const Fields fields("Model", spec);
   const std::string dtype = fields.text("dtype", "float32");
   require(dtype == "float32" || dtype == "float64",
@@ -63,6 +64,7 @@ std::unique_ptr<Model> Model::create(const Json& spec, const ScheduleFunctions& 
   Names names;
   names.functions = &functions;
   m.network_ = read_network(spec, names);
+  m.graph_.parameters.most = most;
   require(!m.network_.layers.empty() && m.network_.layers[0]->is_input(),
           "Model: the first element must be lm.Input(columns), e.g. lm.Input(64)");
   Builder builder(m.graph_);

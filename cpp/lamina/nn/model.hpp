@@ -17,8 +17,9 @@ namespace lamina {
 class Model {
  public:
   // {"layers": [...], "dtype": "float32", "seed": 0, "name": "model"}; the functions that its
-  // schedules name.
-  static std::unique_ptr<Model> create(const Json& spec, const ScheduleFunctions& functions = {});
+  // schedules name. A model of more than `most` numbers is refused before there is memory for them.
+  static std::unique_ptr<Model> create(const Json& spec, const ScheduleFunctions& functions = {},
+                                       Index most = kMostNumbers);
   virtual ~Model() = default;
 
   const Graph& graph() const { return graph_; }

@@ -7,8 +7,7 @@
 namespace lamina {
 
 Value Graph::new_value(std::vector<Index> shape) {
-  Index width = 1;
-  for (const Index n : shape) width *= n;
+  const Index width = checked_size("a layer's output", shape);
   shapes.push_back(std::move(shape));
   return {value_count() - 1, width};
 }

@@ -211,6 +211,7 @@ class Builder {
   Value input(Port port);
   bool narrow() const { return graph_.dtype == DataType::float32; }
   int tensor(Tensor tensor);
+  void require_room(Index numbers) const { graph_.parameters.require_room(owner.layer, numbers); }
   // The numbers of codes, by column, if x is an integer input port, else nothing.
   std::vector<Index> cardinalities(Value x) const;
   const Tensor& tensor_at(int i) const {

@@ -12,8 +12,15 @@ const char* role_name(Role role) {
   return names[static_cast<int>(role)];
 }
 
+void ParameterTable::require_room(const std::string& name, Index numbers) const {
+  require(numbers <= most - taken_, name, " is too large: ", numbers,
+          " numbers, and there is room for ", most - taken_);
+}
+
 int ParameterTable::add(Tensor tensor) {
   tensor.size = checked_size(tensor.name, tensor.shape);
+  require_room(tensor.name, tensor.size);
+  taken_ += tensor.size;
   tensor.offset = size;
   size += round_up(tensor.size, 16);  // 16 floats fill a cache line
   tensors.push_back(std::move(tensor));
@@ -27,12 +34,6 @@ const Tensor& ParameterTable::at(const std::string& name) const {
     names.push_back(tensor.name);
   }
   fail("no tensor '", name, "'.", did_you_mean(name, names), " Tensors: ", join(names), ".");
-}
-
-Index ParameterTable::count() const {
-  Index sum = 0;
-  for (const auto& tensor : tensors) sum += tensor.size;
-  return sum;
 }
 
 Index ParameterTable::trainable_count() const {

@@ -31,14 +31,22 @@ struct Tensor {
   Index columns() const { return shape.back(); }
 };
 
+inline constexpr Index kMostNumbers = Index{1} << 44;  // more than any memory holds
+
 struct ParameterTable {
   std::vector<Tensor> tensors;
-  Index size = 0;  // of the flat buffer, tensors padded to whole cache lines
+  Index size = 0;             // of the flat buffer, tensors padded to whole cache lines
+  Index most = kMostNumbers;  // that there may be: of a model in a file, those that the file has
 
   int add(Tensor tensor);
+  // Refuses a tensor of so many numbers more, before anybody makes a place for them.
+  void require_room(const std::string& name, Index numbers) const;
   const Tensor& at(const std::string& name) const;
-  Index count() const;  // numbers in tensors, without padding
+  Index count() const { return taken_; }  // numbers in tensors, without padding
   Index trainable_count() const;
+
+ private:
+  Index taken_ = 0;
 };
 
 // Fills a buffer of table.size by each tensor's initialiser.

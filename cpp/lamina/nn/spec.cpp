@@ -112,7 +112,22 @@ Json describe(const std::vector<Info>& infos) {
 
 }  // namespace
 
-Json parse_json(const std::string& what, const std::string& text) {
+void check_nesting(const std::string& what, std::string_view text) {
+  constexpr int kDeepest = 512;
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') quoted = !quoted;
+    if (c == '\\' && quoted) ++i;
+    if (quoted) continue;
+    depth += (c == '[' || c == '{') - (c == ']' || c == '}');
+    if (depth > kDeepest) fail(what, " is nested more than ", kDeepest, " deep");
+  }
+}
+
+Json parse_json(const std::string& what, std::string_view text) {
+  check_nesting(what, text);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {

@@ -14,7 +14,10 @@ namespace lamina {
 using Json = nlohmann::ordered_json;
 
 // Parses text; a syntax error becomes a ValueError that says what was parsed.
-Json parse_json(const std::string& what, const std::string& text);
+Json parse_json(const std::string& what, std::string_view text);
+// Refuses text with more lists and objects within each other than any description has: whoever
+// walks through them recursively has so much stack, and not more.
+void check_nesting(const std::string& what, std::string_view text);
 
 // {"class": name, parameters...} or "name" -> the choice among infos.
 Choice read_choice(const char* kind, const std::vector<Info>& infos, const Json& json);

@@ -321,4 +321,11 @@ def load(path: str | os.PathLike[str]) -> Model | TableModel:
         What was saved.
     """
     model, extra = _load(os.fspath(path))
-    return TableModel.from_state(model, extra["table"]) if "table" in extra else model
+    if "table" not in extra:
+        return model
+    try:
+        return TableModel.from_state(model, extra["table"])
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{os.fspath(path)}: what it says of its table is not of the expected form: {error!r}"
+        ) from error

@@ -75,6 +75,9 @@ class Input : public Layer {
     require(!given.is_array() || given.size() == columns,
             "Input: cardinalities must be one number for each column, ", columns, ", got ",
             given.size());
+    constexpr std::size_t kAlike = 65536;
+    require(given.is_array() || columns <= kAlike, "Input: one number of codes stands for at most ",
+            kAlike, " columns, got ", columns, "; give a list");
     for (std::size_t j = 0; j < columns; ++j) {
       const Json& one = given.is_array() ? given[j] : given;
       require(one.is_number_integer() && one.get<Index>() >= 1 && one.get<Index>() <= kMost,

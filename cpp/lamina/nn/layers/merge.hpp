@@ -9,7 +9,7 @@ namespace lamina {
 // The columns of all inputs side by side.
 inline Value concatenate(Builder& builder, const Values& inputs) {
   Index total = 0;
-  for (const Value& x : inputs) total += x.width;
+  for (const Value& x : inputs) total = checked_size("Concatenate", {total + x.width});
   return builder.op<ConcatOp>(inputs, total);
 }
 

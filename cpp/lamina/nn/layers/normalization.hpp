@@ -18,6 +18,7 @@ class Normalization : public Layer {
 
   Value build(Builder& builder, Value x) const override {
     const Index n = width(x);
+    builder.require_room(n);  // for what one number is spread to
     std::vector<double> deviation = spread("variance", variance_, n);
     for (double& one : deviation) one = std::sqrt(one);
     RescaleColumns what;
