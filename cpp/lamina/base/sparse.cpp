@@ -26,8 +26,9 @@ Index first_bad(const I* columns, Index n, Index width) {
   if (bad == 0 && before < width) return n;
   before = -1;
   Index i = 0;
-  for (; columns[i] > before && columns[i] < width; ++i) before = columns[i];
-  return i;
+  for (; i < n; before = columns[i++])
+    if (columns[i] <= before || columns[i] >= width) break;
+  return i;  // n if somebody has changed it since
 }
 
 [[noreturn]] void refuse_column(const std::string& what, const ArrayView& view, Index row,
@@ -36,7 +37,7 @@ Index first_bad(const I* columns, Index n, Index width) {
   require(column >= 0 && column < view.columns, what, ": column ", column, " in row ",
           view.first_row + row, " is not in 0 ... ", view.columns - 1);
   fail(what, ": the columns of row ", view.first_row + row, " do not ascend (", column,
-       " comes behind ", number_at(view.places, view.wide_places, entry - 1),
+       " comes behind ", number_at(view.places, view.wide_places, std::max<Index>(0, entry - 1)),
        "): call X.sum_duplicates() first");
 }
 
@@ -127,7 +128,7 @@ void check_sparse(const std::string& what, const ArrayView& view) {
             view.entries, ", got ", begin, " and ", end, " at row ", view.first_row + r);
   }
   for (Index r = 0; r < view.rows; ++r) {
-    const Index begin = start(view, r), end = start(view, r + 1);
+    const auto [begin, end] = entries_of(view, r);
     const Index bad = view.wide_places
                           ? first_bad(static_cast<const std::int64_t*>(view.places) + begin,
                                       end - begin, view.columns)

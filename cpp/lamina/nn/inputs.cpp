@@ -24,9 +24,9 @@ Index first_bad(Index n, const S* x, const S* limits) {
   Index bad = 0;  // counted without a branch at first
   for (Index i = 0; i < n; ++i) bad += !is_code(x[i], limits[i]);
   if (bad == 0) return -1;
-  Index i = 0;
-  while (is_code(x[i], limits[i])) ++i;
-  return i;
+  for (Index i = 0; i < n; ++i)
+    if (!is_code(x[i], limits[i])) return i;
+  return -1;  // somebody has changed it since
 }
 
 bool is_plain(const ArrayView& v) {

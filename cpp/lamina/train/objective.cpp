@@ -104,8 +104,13 @@ Target<T> ObjectiveRunner<T>::gather(Space& space, Range rows, const Batch& batc
                                      const Data& data) {
   const ArrayView& target = data.targets[place_];
   if (data.labels[place_]) {
-    gather_rows(target, batch, rows.begin, rows.end, space.labels.data());
-    return {nullptr, space.labels.data()};
+    std::int32_t* labels = space.labels.data();
+    gather_rows(target, batch, rows.begin, rows.end, labels);
+    // An array may have changed since it was checked: what is no class any more becomes class 0.
+    const auto classes = static_cast<std::uint32_t>(outputs_);
+    for (Index r = 0; r < rows.size(); ++r)
+      labels[r] = static_cast<std::uint32_t>(labels[r]) < classes ? labels[r] : 0;
+    return {nullptr, labels};
   }
   gather_rows(target, batch, rows.begin, rows.end, space.target.data());
   return {space.target.data(), nullptr};
