@@ -47,6 +47,9 @@ def test_the_snippets_run(tmp_path, monkeypatch):
         "True",
         "the loss is below 0.5",
         "6 10",
+        # While a fit runs
+        "refused: fit",
+        "enough True",
     ]
 
 

@@ -389,6 +389,8 @@ class Trainer(OnlineTraining, EstimatingTraining, Saving):
         begin: int = ANEW,
     ) -> History:
         """Run a plan: check everything, then begin."""
+        if self._core.fitting:
+            raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
         data, held_out = self._data(plan, given, validation_data)
         if validation_data is not None or begin == RESUMED:
             self._check_validation(plan, held_out if validation_data is not None else None, begin)
@@ -403,8 +405,6 @@ class Trainer(OnlineTraining, EstimatingTraining, Saving):
             hook.model = self.model
             hook.params = hook_params(plan, data.size, done)
             hook.check(self._measuring.keys(validated=held_out is not None))
-        if self._core.fitting:
-            raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
         fit = Fit(self, plan, hooks, progress, budget, self._measuring.rows(data, held_out))
         left = plan.epochs - done
         settings = (

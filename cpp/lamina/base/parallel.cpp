@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 
+#include "lamina/base/fork.hpp"
 #include "lamina/base/processors.hpp"
 
 #ifdef _OPENMP
@@ -23,10 +24,15 @@ namespace {
 
 // libgomp's pool does not survive fork(): a region in the child would wait for ever.
 std::atomic<bool> forked{false};
+std::mutex forking;  // held by whoever forks, and by whoever must not be interrupted by that
 
 [[maybe_unused]] const bool fork_watched = [] {
 #if defined(__unix__) || defined(__APPLE__)
-  pthread_atfork(nullptr, nullptr, [] { forked = true; });
+  pthread_atfork([] { forking.lock(); }, [] { forking.unlock(); },
+                 [] {
+                   forked = true;
+                   forking.unlock();
+                 });
 #endif
   return true;
 }();
@@ -53,6 +59,9 @@ int thread_count(int requested) {
 }
 
 bool in_forked_child() { return forked; }
+
+NoFork::NoFork() { forking.lock(); }
+NoFork::~NoFork() { forking.unlock(); }
 
 void detail::run_region(int threads, void (*call)(void*, int), void* body) {
   std::exception_ptr error;

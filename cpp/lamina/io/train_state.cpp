@@ -226,13 +226,14 @@ void describe(Trainer& trainer, const std::function<void(TensorFile&)>& to) {
 }  // namespace
 
 std::string encode_state(Trainer& trainer) {
+  const Model::OwnGuard guard(*trainer.model);
   std::string out;
   describe(trainer, [&](const TensorFile& file) { out = encode(file); });
   return out;
 }
 
 void save_state(const std::string& path, Trainer& trainer, const std::string& extra) {
-  const auto guard = trainer.fitting() ? nullptr : std::make_unique<Model::Guard>(*trainer.model);
+  const Model::OwnGuard guard(*trainer.model);
   describe(trainer, [&](TensorFile& file) {
     file.metadata["extra"] = extra;
     if (trainer.fitting()) file.metadata[kInFit] = "true";

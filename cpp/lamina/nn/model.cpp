@@ -1,8 +1,8 @@
 #include "lamina/nn/model.hpp"
 
 #include <algorithm>
-#include <thread>
 
+#include "lamina/base/fork.hpp"
 #include "lamina/functions/initializers.hpp"
 #include "lamina/nn/ops/merge_ops.hpp"
 #include "lamina/nn/unit_variance.hpp"
@@ -180,6 +180,7 @@ void Model::refuse_unadapted() const {
 }
 
 void Model::set_trainable(const std::string& layer, bool trainable) {
+  const OwnGuard guard(*this);
   for (auto& tensor : graph_.parameters.tensors) {
     if (tensor.layer != layer || tensor.role == Role::statistic) continue;
     tensor.trainable = trainable;
@@ -191,11 +192,12 @@ void Model::set_trainable(const std::string& layer, bool trainable) {
 }
 
 Model::Guard::Guard(Model& model) : model_(model) {
-  if (model.busy_.exchange(true))
+  std::thread::id nobody;
+  if (!model.trained_by_.compare_exchange_strong(nobody, std::this_thread::get_id()))
     throw StateError(
         "the model is being trained: wait until fit returns (predict may be called meanwhile)");
 }
-Model::Guard::~Guard() { model_.busy_ = false; }
+Model::Guard::~Guard() { model_.trained_by_ = std::thread::id(); }
 
 template <class T>
 void ModelOf<T>::initialize() {
@@ -214,6 +216,7 @@ void* ModelOf<T>::gradients() {
 template <class T>
 void ModelOf<T>::publish(const T* weights, std::shared_ptr<Buffer<T>>& held, void (*wait)()) {
   {
+    const NoFork whole;
     const std::lock_guard<std::mutex> lock(mutex_);
     const long ours = published_ == held ? 2 : 1;
     if (!held || held.use_count() > ours) held = std::make_shared<Buffer<T>>(parameters_.size());
@@ -225,6 +228,7 @@ void ModelOf<T>::publish(const T* weights, std::shared_ptr<Buffer<T>>& held, voi
 
 template <class T>
 void ModelOf<T>::unpublish() {
+  const NoFork whole;
   const std::lock_guard<std::mutex> lock(mutex_);
   published_ = nullptr;
 }

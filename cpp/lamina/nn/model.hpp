@@ -5,6 +5,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include "lamina/nn/adapt.hpp"
 #include "lamina/nn/by_hand.hpp"
@@ -91,7 +92,17 @@ class Model {
    private:
     Model& model_;
   };
-  bool busy() const { return busy_; }
+  bool busy() const { return trained_by_.load() != std::thread::id(); }
+  // The same of what a fit's own callbacks may do, too: the thread that has a guard passes.
+  class OwnGuard {
+   public:
+    explicit OwnGuard(Model& model) {
+      if (model.trained_by_.load() != std::this_thread::get_id()) guard_.emplace(model);
+    }
+
+   private:
+    std::optional<Guard> guard_;
+  };
 
  protected:
   void freeze(const Json& given, const Json& built);
@@ -106,7 +117,8 @@ class Model {
   std::string name_;
   unsigned version_ = 0;
   bool has_gradients_ = false, adapts_ = false;
-  std::atomic<bool> busy_{false}, awaits_data_{false}, unadapted_{false};
+  std::atomic<std::thread::id> trained_by_{};  // whoever holds the guard
+  std::atomic<bool> awaits_data_{false}, unadapted_{false};
 };
 
 template <class T>

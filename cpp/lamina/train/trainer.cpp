@@ -406,6 +406,7 @@ double TrainerOf<T>::compute_gradients(Data data, int num_threads) {
 
 template <class T>
 void TrainerOf<T>::keep_best(double value, std::uint64_t epoch) {
+  const Model::OwnGuard guard(net_);
   const Index n = net_.graph().parameters.size;
   best_.reserve(n);
   std::copy_n(evaluation_weights(), n, best_.data());
@@ -416,8 +417,8 @@ void TrainerOf<T>::keep_best(double value, std::uint64_t epoch) {
 
 template <class T>
 bool TrainerOf<T>::restore_best() {
+  const Model::OwnGuard guard(net_);
   if (!state.has_best || best_.empty()) return false;
-  const auto guard = fitting() ? nullptr : std::make_unique<Model::Guard>(net_);
   show(best_.data());
   state.shows_best = true;
   if (fitting()) {  // predictions see them, too; what a divergence goes back to stays
