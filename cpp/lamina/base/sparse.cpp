@@ -14,6 +14,12 @@ Index start(const ArrayView& view, Index row) {
   return number_at(view.row_starts, view.wide_starts, row);
 }
 
+// Within the matrix, whatever its starts are by now.
+Range between_starts(const ArrayView& view, Index row) {
+  const Index begin = std::clamp<Index>(start(view, row), 0, view.entries);
+  return {begin, std::clamp(start(view, row + 1), begin, view.entries)};
+}
+
 // The place of the first of n columns that does not lie behind the one before it, or not in the
 // matrix; n if there is none.
 template <class I>
@@ -44,8 +50,8 @@ Index first_bad(const I* columns, Index n, Index width) {
 }  // namespace
 
 Range entries_of(const ArrayView& view, Index row) {
-  const Index begin = std::clamp<Index>(start(view, row), 0, view.entries);
-  return {begin, std::clamp(start(view, row + 1), begin, view.entries)};
+  const Range all = between_starts(view, row);
+  return {all.begin, std::min(all.end, all.begin + view.columns)};
 }
 
 Index most_entries(const ArrayView& view, Index rows) {
@@ -128,7 +134,7 @@ void check_sparse(const std::string& what, const ArrayView& view) {
             view.entries, ", got ", begin, " and ", end, " at row ", view.first_row + r);
   }
   for (Index r = 0; r < view.rows; ++r) {
-    const auto [begin, end] = entries_of(view, r);
+    const auto [begin, end] = between_starts(view, r);
     const Index bad = view.wide_places
                           ? first_bad(static_cast<const std::int64_t*>(view.places) + begin,
                                       end - begin, view.columns)
