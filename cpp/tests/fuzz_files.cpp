@@ -38,6 +38,8 @@ void* operator new(std::size_t size) { return allocated(size, alignof(std::max_a
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return allocated(size, static_cast<std::size_t>(alignment));
 }
+// std::stable_sort's; else it would be AddressSanitizer's, and not match our delete.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
@@ -313,7 +315,8 @@ void change_json(Json& root, Dice& dice) {
   if (node.is_array() && !node.empty() && dice.one_in(2)) return change_list(node, dice);
   if (node.is_object() && !node.empty() && dice.one_in(2)) return change_object(node, dice);
   if (node.is_number_integer() && dice.one_in(3)) {
-    node = node.get<std::int64_t>() + (dice.one_in(2) ? 1 : -1);
+    const auto next = node.get<std::uint64_t>() + (dice.one_in(2) ? 1 : ~0ull);
+    node = static_cast<std::int64_t>(next);
     return;
   }
   const Json copy = dice.one_in(4) ? *nodes[dice.below(nodes.size())] : hostile_value(dice);
