@@ -101,7 +101,7 @@ def test_divergence_goes_back_to_the_last_good_epoch(optimizer):
             verbose=0,
         )
     assert history.epoch == [0, 1, 2]
-    assert "became non-finite in step 36 (epoch 3)" in history.stop_reason
+    assert "became non-finite in step 37 (epoch 3)" in history.stop_reason
     assert "Lower the learning rate" in history.stop_reason
     np.testing.assert_array_equal(model.predict(x), seen[-1])
     trainer.fit(x, y, epochs=1, verbose=0)

@@ -119,7 +119,8 @@ int main() {
   const Reader meddling([&] { meddle(*trainer); });
   Monitor nobody;
   for (int fit = 0; fit < 10; ++fit) {
-    for (const Reader* reader : {predicting[0].get(), &copying, &evaluating}) reader->await_call();
+    predicting[0]->await_call();
+    for (const Reader* reader : {&copying, &evaluating}) reader->await_call();
     begin_fit(*trainer, data);
     std::vector<double> last;
     for (int epoch = 0; epoch < 10; ++epoch) {

@@ -203,7 +203,7 @@ void read(std::span<const char> bytes, const std::string* good) {
   });
   const bool state = accepted([&] {
     const auto trainer = make_trainer();
-    decode_state(*trainer, bytes);
+    load_state(*trainer, decode_state("file", bytes));
     if (good) CHECK(encode_state(*trainer) == *good);
     go_on(*trainer);
   });

@@ -173,7 +173,7 @@ void labels_change_while_they_are_measured() {
   const auto trainer = make_trainer(model_of(kNumeric), R"("categorical_focal_crossentropy")");
   for (const double label : {-1.0, 1e6}) {
     a.labels.assign(kRows, 1);
-    trainer->evaluate(a.data(a.numeric()), 16, 1, [&] { a.labels.assign(kRows, label); });
+    trainer->evaluate(a.data(a.numeric()), 16, 1, [&](Index) { a.labels.assign(kRows, label); });
   }
 }
 

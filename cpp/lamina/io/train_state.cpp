@@ -244,6 +244,7 @@ void save_state(const std::string& path, Trainer& trainer, const std::string& ex
 TensorFile decode_state(const std::string& what, std::span<const char> bytes) {
   TensorFile file = decode(what, bytes);
   check_format(file, kFormat, kStateVersion);
+  if (file.metadata.count("extra")) check_nesting(what + ": its extra", metadata(file, "extra"));
   return file;
 }
 
@@ -254,6 +255,8 @@ bool load_state(Trainer& trainer, const TensorFile& file) {
   try {
     counters = read_counters(parsed("state"), trainer.objective());
     counters.spec = parsed("spec");
+    counters.spec.value("seed", std::uint64_t{0});  // refuse other types before anything changes
+    counters.spec.value("initialized", false);
     require(counters.spec.at("layers") == trainer.model->spec().at("layers"), file.what,
             ": the state belongs to another model");
     require(parsed("optimizer") == write_optimizer(trainer.optimizer->settings), file.what,
