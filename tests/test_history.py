@@ -137,6 +137,17 @@ def test_an_epoch_measured_after_an_interruption_has_its_own():
     assert history.learning_rate.tolist() == schedule(np.arange(1, 4) * STEPS - 1).tolist()
 
 
+def test_a_state_that_was_loaded_knows_it():
+    """As after a kill between the last step of an epoch and its end."""
+    schedule = lm.schedules.Exponential(0.1, gamma=0.9, decay_steps=1)
+    trainer, other = (trainer_with(lm.SGD(learning_rate=schedule)) for _ in range(2))
+    history = fit(trainer)
+    other._core.load_state(trainer._core.state())
+    assert other.optimizer.handle.last_learning_rate == history.learning_rate[-1]
+    trainer.reset()
+    assert trainer.optimizer.handle.last_learning_rate == 0.1
+
+
 # ---- what is written is read --------------------------------------------------------------------
 
 

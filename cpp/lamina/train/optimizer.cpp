@@ -195,7 +195,7 @@ Update<T>::Update(Optimizer& optimizer, const ParameterTable& table, T* paramete
       parameters_(parameters),
       gradients_(gradients),
       slots_(optimizer.slots<T>()),
-      rate_(optimizer.rate_scale * of_step_.parameters[0]),
+      rate_(optimizer.begin_step()),
       scalars_(optimizer.scalars),
       clip_(optimizer.clip) {
   const auto& kernels = optimizer_kernels<T>(settings_.method.index);

@@ -86,7 +86,7 @@ class Optimizer {
   // What the next step will use.
   double current(const std::string& name) const { return current_at(clock(), name); }
   double learning_rate() const { return rate_scale * current("learning_rate"); }
-  // What the last step used, as long as neither the epoch nor the factor has changed since.
+  // What the last step used. Of a state that was loaded since: what it would use in this epoch.
   double last_learning_rate() const;
   const StepSettings& follow_schedules();
   void reset();
@@ -127,6 +127,9 @@ class Optimizer {
   std::vector<double> clip;
   std::vector<std::array<double, kMaxScalars>> scalars;
 
+  // What the next step uses, which is to begin now.
+  double begin_step();
+
  private:
   double current_at(const Clock& clock, const std::string& name) const;
   // From gradients of a whole table, weights alike; nothing but their sum if no step is due.
@@ -137,6 +140,8 @@ class Optimizer {
   // Kept, so that a step allocates nothing.
   std::vector<Index> place_;
   StepSettings step_settings_;
+  double rate_ = 0;              // of the step ...
+  std::uint64_t rate_step_ = 0;  // ... of this number, from 1
   Slots<float> slots_f_;
   Slots<double> slots_d_;
 };

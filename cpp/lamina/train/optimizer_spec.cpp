@@ -89,7 +89,14 @@ bool Optimizer::length_comes_from_fit() const {
   });
 }
 
+double Optimizer::begin_step() {
+  rate_step_ = iterations + 1;
+  return rate_ = rate_scale * step_settings_.parameters[0];
+}
+
 double Optimizer::last_learning_rate() const {
+  // Asking a schedule again would call a user's function twice.
+  if (iterations > 0 && rate_step_ == iterations) return rate_;
   Clock then = clock();
   then.step -= iterations > 0;
   return rate_scale * current_at(then, "learning_rate");
