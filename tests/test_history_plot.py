@@ -200,13 +200,17 @@ def test_many_epochs_have_no_markers():
     assert len(drawn.get_ydata()) == 1000
 
 
-def test_one_epoch():
+def test_one_epoch(pyplot):
     history = made(loss=[0.5], val_loss=[0.6], rates=[0.1], start=7)
     history.stop_reason = "interrupted"
     (ax,) = rendered(history.plot())
     assert ax.get_xlim() == (6, 8)
     assert line(ax, "training").get_markevery() == [0]
     assert len(rendered(history.plot(learning_rate=True))) == 2
+    (ax,) = rendered(history.plot(pyplot.subplots()[1]))
+    assert ax.get_xlim() == (6, 8)
+    (ax,) = rendered(history.plot(usual().plot(pyplot.subplots()[1])))
+    assert ax.get_xlim()[0] <= 0 < 7 <= ax.get_xlim()[1]
 
 
 def test_no_epoch():
@@ -223,8 +227,8 @@ def test_no_epoch():
     ("values", "corner"),
     [
         ([0.9, 0.5, 0.3, 0.2, 0.15], "upper right"),
-        ([0.1, 0.9, 0.95, 0.96, 0.97], "lower right"),
-        ([0.9] * 4 + [0.1], "lower left"),
+        ([0.1] + [0.9] * 9, "lower right"),
+        ([0.9] * 9 + [0.1], "lower left"),
     ],
 )
 def test_the_legend_keeps_out_of_the_way(values, corner):

@@ -76,27 +76,31 @@ def legend(ax: Axes, history: History) -> None:
             twin.update_from(handle)
             twin.set_marker("o" if handle.get_gid() == _BEST else "")
             twin.set_markersize(6)
-    ax.legend(handles, labels, loc=_free_corner(ax), fontsize="small", framealpha=0.8)
+    # About what it takes, in inches.
+    size = 0.5 + 0.058 * max(map(len, labels)), 0.1 + 0.17 * len(labels)
+    corner = _free_corner(ax, *size)
+    ax.legend(handles, labels, loc=corner, fontsize="small", framealpha=0.8)
 
 
-def _free_corner(ax: Axes) -> Any:
+def _free_corner(ax: Axes, width: float, height: float) -> Any:
     """Return the corner with the least of the lines in it; marks do not count."""
+    wide, high = width * ax.figure.dpi / ax.bbox.width, height * ax.figure.dpi / ax.bbox.height
     counts = dict.fromkeys(("upper right", "lower left", "upper left", "lower right"), 0)
     ax.get_xlim(), ax.get_ylim()  # brings the limits up to date, which the transform needs
     to_axes = ax.transData + ax.transAxes.inverted()
     for line in ax.get_lines():
         points = np.asarray(line.get_xydata(), dtype=np.float64)
-        if len(points) < 2 or line.get_transform() != ax.transData:
+        if line.get_transform() != ax.transData or not len(points):
             continue
         points = to_axes.transform(points)
         points = points[np.isfinite(points).all(axis=1)]
-        if len(points) < 2:
+        if not len(points):
             continue
         way = np.append(0, np.cumsum(np.hypot(*np.diff(points, axis=0).T)))
         x, y = (np.interp(np.linspace(0, way[-1], 500), way, one) for one in points.T)
         for corner in counts:
-            there = (y > 0.74) if "upper" in corner else (y < 0.26)
-            there &= (x > 0.62) if "right" in corner else (x < 0.38)
+            there = (y > 1 - high) if "upper" in corner else (y < high)
+            there &= (x > 1 - wide) if "right" in corner else (x < wide)
             counts[corner] += int(there.sum())
     return min(counts, key=counts.__getitem__)
 
@@ -144,11 +148,10 @@ def _scale(
 
     ax.set_yscale("log")
     decades = math.log10(values.max() / values.min())
-    if decades <= (2.5 if roomy else 1.3):  # else the decades alone are labels enough
-        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    if values.min() >= 1e-4 and values.max() < 1e5:  # else as powers of ten
         ax.yaxis.set_major_formatter(FuncFormatter(log_tick))
-    elif values.min() >= 1e-4 and values.max() < 1e5:
-        ax.yaxis.set_major_formatter(FuncFormatter(log_tick))
+        if decades <= (2.5 if roomy else 1.3):  # else the decades alone are labels enough
+            ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
@@ -205,7 +208,7 @@ def mark_stop(ax: Axes, history: History, *, named: bool) -> None:
     if named:
         inches = ax.bbox.width / ax.figure.dpi
         ax.annotate(
-            textwrap.fill(_short(reason), max(20, int(12 * inches))),
+            textwrap.fill(_short(reason), max(20, int(12 * inches)), break_on_hyphens=False),
             xy=(last, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4),

@@ -73,6 +73,7 @@ def draw(
             f"History.plot: expected {len(panels)} Axes for what is to be drawn ({what}), got "
             f"{len(axes)}"
         )
+    empty = not any(one.has_data() for one in axes)
     for panel, one in zip(panels, axes, strict=True):
         first = one is axes[0]
         if panel.keys:
@@ -88,8 +89,8 @@ def draw(
         one.locator_params(axis="x", integer=True)
         if _at_the_bottom(one):
             one.set_xlabel("epoch")
-    if ax is None and len(history) == 1:
-        axes[0].set_xlim(history.epoch[0] - 1, history.epoch[0] + 1)
+        if empty and len(history) == 1:
+            one.set_xlim(history.epoch[0] - 1, history.epoch[0] + 1)
     return axes[0]
 
 
