@@ -30,7 +30,7 @@ def test_the_snippets_run(tmp_path, monkeypatch):
     assert "beside the data" in said.pop(3)  # an estimate, which depends on the machine
     assert said == [
         # Fit
-        "['loss', 'binary_accuracy', 'val_loss', 'val_binary_accuracy']",
+        "['loss', 'accuracy', 'val_loss', 'val_accuracy']",
         "[0, 1, 2, 3, 4, 5]",
         "True 6",
         "time budget of 0.3 s used up",
