@@ -287,7 +287,7 @@ def test_a_second_fit_begins_anew_or_appends(tmp_path):
     with open(path, "a") as file:
         file.write("4,0.")  # by a process that was killed
     fit(trainer, lm.CSVLogger(path, append=True), epochs=1)
-    assert path.read_text().splitlines()[-2:] == ["4,0.", f"4,{trainer.history['loss'][-1]}"]
+    assert path.read_text().splitlines()[-2:] == ["4,0.", f"4,{trainer.history['loss'][-1]},0.001"]
     fit(trainer, lm.CSVLogger(path), epochs=1)
     assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["epoch", "5"]
 
@@ -296,7 +296,7 @@ def test_a_file_with_other_columns_is_not_appended_to(tmp_path):
     path, trainer = tmp_path / "a.csv", trainer_of()
     fit(trainer, lm.CSVLogger(path))
     before, weights = path.read_text(), trainer.model.fingerprint()
-    with pytest.raises(ValueError, match=r"begins with 'epoch,loss', this fit has .*val_loss"):
+    with pytest.raises(ValueError, match=r"begins with 'epoch,loss,l.*', this fit has .*val_loss"):
         fit(trainer, lm.CSVLogger(path, append=True), validation_data=rows(1))
     assert (path.read_text(), trainer.model.fingerprint()) == (before, weights)
     with pytest.raises(ValueError, match="separator must be one character, got ', '"):
@@ -306,7 +306,7 @@ def test_a_file_with_other_columns_is_not_appended_to(tmp_path):
 def killed_behind(path):
     """As if the process had gone on behind what is resumed from."""
     with open(path, "a") as file:
-        file.write("3,9.0\n4,9.0\n5,0.")
+        file.write("3,9.0,0.5\n4,9.0,0.5\n5,0.")
 
 
 @pytest.mark.parametrize("damage", [lambda path: None, killed_behind, lambda path: path.unlink()])

@@ -20,9 +20,10 @@ __all__ = ["CSVLogger"]
 class CSVLogger(Callback, Configurable):
     """Writes the values of each epoch into a file as soon as the epoch has ended.
 
-    The first line has ``epoch`` and the keys of the fit's logs, each further one an epoch's values
-    with all digits (``float(text)`` gives the same number) and ``nan`` for what is missing, as in
-    ``History.to_csv``. A line is in the file when the next epoch begins.
+    The first line has ``epoch``, the keys of the fit's logs and ``learning_rate`` (what the epoch's
+    last step used), each further one an epoch's values with all digits (``float(text)`` gives the
+    same number) and ``nan`` for what is missing, as in ``History.to_csv``. A line is in the file
+    when the next epoch begins.
 
     A fit that is resumed repeats no line and loses none: what a killed process wrote behind its
     last checkpoint is cut off, and what is missing is written from the trainer's history.
@@ -56,10 +57,10 @@ class CSVLogger(Callback, Configurable):
     >>> x = np.zeros((8, 1))
     >>> model = lm.Model([lm.Input(1), lm.Dense(1)], seed=0)
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "epochs.csv"
-    >>> trainer = lm.Trainer(model, loss="mse")
+    >>> trainer = lm.Trainer(model, loss="mse", optimizer=lm.SGD(0.5))
     >>> history = trainer.fit(x, x, epochs=2, callbacks=[lm.CSVLogger(path)], verbose=0)
     >>> path.read_text().splitlines()
-    ['epoch,loss', '0,0.0', '1,0.0']
+    ['epoch,loss,learning_rate', '0,0.0,0.5', '1,0.0,0.5']
     """
 
     def __init__(
@@ -78,7 +79,8 @@ class CSVLogger(Callback, Configurable):
 
     def check(self, keys: Sequence[str]) -> None:
         """Fix the columns; raise ValueError if a file to be appended to has others."""
-        self._keys = list(keys)
+        rate = self.trainer is not None and "learning_rate" not in keys
+        self._keys = keys = [*keys, *(["learning_rate"] if rate else [])]
         if (self.append or self._resumed) and (lines := self._lines()):
             header = lines[0].removesuffix("\n")
             if header != self._line(["epoch", *keys]).removesuffix("\n"):
@@ -152,13 +154,20 @@ class CSVLogger(Callback, Configurable):
         if history is None or self._first is None:
             return ""
         begin = self._first + self._written
+        if begin >= end:
+            return ""
         return "".join(
-            self._values(epoch, {key: values[place] for key, values in history.history.items()})
+            self._values(
+                epoch, {key: values[place] for key, values in history.history.items()}, place
+            )
             for place, epoch in enumerate(history.epoch)
             if begin <= epoch < end
         )
 
-    def _values(self, epoch: int, logs: Mapping[str, float]) -> str:
+    def _values(self, epoch: int, logs: Mapping[str, float], place: int = -1) -> str:
+        history = getattr(self.trainer, "history", None)
+        if history is not None and history.epoch[place:][:1] == [epoch]:
+            logs = {"learning_rate": history._learning_rate[place], **logs}
         values = (float(logs.get(key, float("nan"))) for key in self._keys or logs)
         return self._line([str(epoch), *map(repr, values)])
 

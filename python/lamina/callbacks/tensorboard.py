@@ -18,7 +18,8 @@ class TensorBoard(Callback, Configurable):
 
     Values of the training go into the folder ``train``, those of the validation data into
     ``validation``, both as ``epoch_loss``, ``epoch_accuracy`` and so on, so that they are drawn
-    into one plot; the learning rate into ``train`` as ``epoch_learning_rate``. The step is the
+    into one plot; the learning rate that the epoch's last step used into ``train`` as
+    ``epoch_learning_rate``. The step is the
     number of the epoch. Folders and names are those of Keras; graphs, profiles and values of
     batches are not written.
 
@@ -79,8 +80,8 @@ class TensorBoard(Callback, Configurable):
         for key, value in (logs or {}).items():
             part = "validation" if key.startswith("val_") else "train"
             self._writer(part, epoch).add_scalar(f"epoch_{key.removeprefix('val_')}", value, epoch)
-        if "learning_rate" not in (logs or {}):
-            rate = self.trainer.optimizer.current_learning_rate
+        if "learning_rate" not in (logs or {}) and self.trainer.history.epoch:
+            rate = self.trainer.history._learning_rate[-1]
             self._writer("train", epoch).add_scalar("epoch_learning_rate", rate, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             for name in (one["name"] for one in self.model._core.tensors()):
