@@ -47,6 +47,11 @@ def test_the_snippets_run(tmp_path, monkeypatch):
         "True",
         "the loss is below 0.5",
         "6 10",
+        # Checkpoints
+        "True 15",
+        "True 20",
+        "['loss']",
+        "True Model",
         # While a fit runs
         "refused: fit",
         "enough True",
