@@ -27,6 +27,7 @@ class Begun(lm.Callback):
 
 def callbacks(path, every_steps, patience):
     return [
+        lm.CSVLogger(path.with_name("lines.csv")),
         lm.ModelCheckpoint(path, every_steps=every_steps),
         lm.ReduceLROnPlateau(factor=0.9, patience=2),
         lm.EarlyStopping(patience=patience),

@@ -69,11 +69,12 @@ def test_killed_at_thirty_random_moments(tmp_path):
     assert epochs == sorted(epochs)
     assert epochs[-1] > epochs[0]
     assert finish(tmp_path / "killed", **how) == finish(tmp_path / "whole", **how)
-    first, second = (tmp_path / name / "history.csv" for name in ("whole", "killed"))
-    assert first.read_bytes() == second.read_bytes()
+    for name in ("history.csv", "lines.csv"):
+        first, second = (tmp_path / folder / name for folder in ("whole", "killed"))
+        assert first.read_bytes() == second.read_bytes(), name
     left = sorted(os.listdir(tmp_path / "killed"))
-    assert left[:2] == ["history.csv", "run.ckpt"]
-    assert len(left) <= 3  # half a file of the last life; the others were removed
+    assert left[:3] == ["history.csv", "lines.csv", "run.ckpt"]
+    assert len(left) <= 4  # half a file of the last life; the others were removed
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
