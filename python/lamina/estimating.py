@@ -258,7 +258,8 @@ class _Probe:
         rows, seconds = np.array(self._slices).T
         warm = np.cumsum(seconds) <= _WARM_UP * seconds.sum()
         warm[-1] = False
-        rate = seconds[~warm].sum() / rows[~warm].sum()
+        # Not the mean: the engine tries all threads often at first, and ever more seldom.
+        rate = np.median(seconds[~warm] / rows[~warm])
         return float(rate), max(0.0, float(seconds.sum() - rate * rows.sum()))
 
     def _shuffling(self, rate: float) -> float:
