@@ -108,7 +108,7 @@ def test_a_hook_that_stops_has_the_last_word():
     assert trainer.history.stop_reason == "enough"
 
 
-@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), float("inf"), "60"])
 def test_a_budget_that_is_none_is_refused(budget):
     trainer = trainer_of_plain()
     before = trainer.model.fingerprint()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from numbers import Real
 
 __all__ = ["Budget", "Pace"]
 
@@ -26,7 +27,8 @@ class Budget:
 
     def __init__(self, seconds: float | None = None) -> None:
         self._begin = time.perf_counter()
-        if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
+        number = isinstance(seconds, Real) and math.isfinite(seconds)
+        if seconds is not None and not (number and seconds > 0):
             raise ValueError(f"time_budget must be a number of seconds above 0, got {seconds!r}")
         self.seconds = seconds
 
