@@ -218,7 +218,7 @@ def test_restoring_the_best_average_stays_restored():
 
 def test_states_that_lie():
     trainer = lm.Trainer(small(), loss="mse")
-    with pytest.raises(ValueError, match="not a train state"):
+    with pytest.raises(ValueError, match="expected a lamina-checkpoint"):
         trainer._core.load_state(bytes(trainer.model._core.to_bytes()))
 
 

@@ -7,19 +7,16 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
-from lamina.data import Dataset, class_weight_spec
-from lamina.heads import Heads
+from lamina.data import class_weight_spec
+from lamina.given_data import GivenData
 
 __all__ = ["OnlineTraining"]
 
 
-class OnlineTraining:
+class OnlineTraining(GivenData):
     """The part of a Trainer that takes one step at a time."""
 
-    _core: Any
-    _heads: Heads
     _scheduling: ClassVar[tuple[int, int, bool]]
-    num_threads: int | None
 
     def train_on_batch(
         self,
@@ -107,9 +104,3 @@ class OnlineTraining:
         if keys is None:
             keys = self.__dict__["_kept_batch_keys"] = tuple(self._heads.keys(sets=False))
         return keys
-
-    def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
-        raise NotImplementedError
-
-    def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
-        raise NotImplementedError

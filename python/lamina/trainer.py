@@ -13,16 +13,9 @@ from lamina._config import spec_json
 from lamina._isa import core
 from lamina.budget import Budget
 from lamina.callbacks import Callback
-from lamina.data import (
-    Dataset,
-    class_weight_of,
-    class_weight_spec,
-    class_weights,
-    dataset,
-    split_rows,
-)
+from lamina.data import class_weight_spec
 from lamina.estimating import EstimatingTraining
-from lamina.fitting import Fit, FitPlan, check_hooks, hook_params, resumed_hooks
+from lamina.fitting import Fit, FitPlan, check_hooks, hook_params
 from lamina.heads import Heads
 from lamina.history import History
 from lamina.losses import Loss
@@ -33,22 +26,15 @@ from lamina.model import Model
 from lamina.online import OnlineTraining
 from lamina.optimizers import Optimizer
 from lamina.progress import Progress, RowsBar
+from lamina.resuming import Resuming
 from lamina.saving import Saving
-from lamina.streaming import (
-    ANEW,
-    RESUMED,
-    RESUMED_WITH_OTHER_DATA,
-    StreamData,
-    refuse_beside_stream,
-    signature,
-    training,
-)
+from lamina.streaming import ANEW, RESUMED, refuse_beside_stream, training
 from lamina.streams import Stream, as_stream, is_stream
 
 __all__ = ["Trainer"]
 
 
-class Trainer(OnlineTraining, EstimatingTraining, Saving):
+class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
     """Trains a model: the loss, the optimizer and the metrics.
 
     Parameters
@@ -169,7 +155,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Saving):
             optimizer._claim(self)
         self.optimizer = optimizer
         self.history = History(self.seed)
-        self._split: tuple[tuple[int, float, bool], tuple[list[int], list[int]]] | None = None
+        self._split = None
         self._plan: FitPlan | None = None  # of the last fit
         self._hooks: list[Callback] = []
         self._thread: int | None = None  # that runs it
@@ -178,11 +164,6 @@ class Trainer(OnlineTraining, EstimatingTraining, Saving):
     def metrics(self) -> list[Metric]:
         """The metrics as objects, in the order given; of several outputs one after another."""
         return self._heads.metrics
-
-    @property
-    def seed(self) -> int:
-        """The seed of shuffling, dropout and splitting."""
-        return int(self._core.seed)
 
     @property
     def epoch(self) -> int:
@@ -294,90 +275,6 @@ class Trainer(OnlineTraining, EstimatingTraining, Saving):
         hooks = list(callbacks or ())
         return self._run(plan, hooks, (X, y, sample_weight), validation_data, verbose, budget)
 
-    @property
-    def resumable(self) -> bool:
-        """Whether the last fit was interrupted, so that :meth:`resume` can go on with it."""
-        return self._plan is not None and not self._plan.ended
-
-    def resume(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        validation_data: tuple[Any, ...] | Stream | None = None,
-        sample_weight: ArrayLike | None = None,
-        callbacks: Sequence[Callback] | None = None,
-        verbose: int | str = "auto",
-        other_data: bool = False,
-        time_budget: float | None = None,
-    ) -> History:
-        """Go on with the last fit, which was interrupted, as if it had not been: bit for bit.
-
-        It may have been ended by Ctrl-C, an exception, :meth:`stop` inside an epoch or a time
-        budget, or with its process (see :func:`lamina.load_checkpoint`). The number of epochs, the
-        batch size and the other settings are those of that fit; weights that were changed since
-        then, by hand or by restoring the best, are those of its last step again. Each callback is
-        called once for every batch and epoch, however often the fit is interrupted.
-
-        Parameters
-        ----------
-        X, y, sample_weight, validation_data
-            The same as were given to :meth:`fit`.
-        callbacks : sequence of Callback, optional
-            Of the same classes in the same order as in that fit; each goes on with the state that
-            its predecessor had. Default: those of that fit, after :func:`lamina.load_checkpoint`
-            made anew from their arguments.
-        verbose
-            As in :meth:`fit`.
-        other_data : bool, default False
-            Go on with other data: in a new epoch, with the same optimizer state and settings.
-        time_budget : float, optional
-            Of this call: as in :meth:`fit`. What had been left to be measured is measured first,
-            however long it takes.
-
-        Returns
-        -------
-        History
-            Of all epochs of that fit.
-
-        Raises
-        ------
-        ValueError
-            If there is nothing to resume, if the data are others than those that the fit began
-            with (by their shapes and a sample of their values), or the callbacks.
-        KeyboardInterrupt and others
-            As in :meth:`fit`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import lamina as lm
-        >>> x = np.linspace(-1, 1, 64).reshape(-1, 1)
-        >>> model = lm.Model([lm.Input(1), lm.Dense(8, activation="tanh"), lm.Dense(1)], seed=0)
-        >>> trainer = lm.Trainer(model, loss="mse")
-        >>> def stop_in_epoch_2(batch, logs):
-        ...     if trainer.epoch == 2 and batch == 1:
-        ...         trainer.stop("for an example")
-        >>> stopping = lm.LambdaCallback(on_train_batch_end=stop_in_epoch_2)
-        >>> len(trainer.fit(x, x**2, epochs=5, batch_size=16, callbacks=[stopping], verbose=0))
-        2
-        >>> len(trainer.resume(x, x**2, verbose=0))
-        5
-        """
-        budget = Budget(time_budget)
-        plan = self._plan
-        if self._core.fitting:
-            raise RuntimeError("resume: the model is being trained: its fit has not returned yet")
-        if plan is None or plan.ended:
-            why = (
-                "no fit has been" if plan is None else f"the last fit has ended: {plan.stop_reason}"
-            )
-            raise ValueError(f"resume: {why}; fit(...) trains further epochs")
-        hooks = resumed_hooks(plan, self._hooks, callbacks)
-        begin = RESUMED_WITH_OTHER_DATA if other_data else RESUMED
-        given = X, y, sample_weight
-        return self._run(plan, hooks, given, validation_data, verbose, budget, begin)
-
     def _run(
         self,
         plan: FitPlan,
@@ -416,33 +313,6 @@ class Trainer(OnlineTraining, EstimatingTraining, Saving):
             self._plan, self._hooks, self._thread = plan, hooks, threading.get_ident()
             fit.run(train, measure)
         return fit.history
-
-    def _data(
-        self, plan: FitPlan, given: tuple[Any, Any, Any], validation_data: Any
-    ) -> tuple[Dataset | StreamData, Dataset | StreamData | None]:
-        """Return what is trained and what is measured on."""
-        X, y, sample_weight = given
-        weights = class_weight_of(plan.class_weight)
-        held_out = self._validation(validation_data, plan.epochs)
-        if is_stream(X, y):
-            refuse_beside_stream(y, sample_weight, plan.validation_split)
-            return self._streamed(as_stream(X), plan.epochs, weights), held_out
-        data = self._dataset(X, y, sample_weight)
-        if held_out is None and plan.validation_split:
-            data, held_out = self._hold_out(data, plan.validation_split, plan.shuffle)
-        return data if weights is None else self._with_class_weights(data, weights), held_out
-
-    def _check_validation(
-        self, plan: FitPlan, held_out: Dataset | StreamData | None, begin: int
-    ) -> None:
-        """Note which data are measured on; refuse to resume with others."""
-        mark = 0 if isinstance(held_out, StreamData) else held_out and signature(held_out)
-        if begin == RESUMED and mark != plan.validation_signature:
-            had = "other" if plan.validation_signature is not None else "no"
-            raise ValueError(
-                f"resume: the fit had {had} validation_data; give what it had, or other_data=True"
-            )
-        plan.validation_signature = mark
 
     def stop(self, reason: str = "stopped") -> None:
         """End the running fit: inside an epoch after the step, in ``on_epoch_end`` after the epoch.
@@ -487,7 +357,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Saving):
         """
         if is_stream(X, y):
             refuse_beside_stream(y, sample_weight)
-            data: Dataset | StreamData = self._streamed(as_stream(X), 1)
+            data: Any = self._streamed(as_stream(X), 1)
         else:
             data = self._dataset(X, y, sample_weight)
         with RowsBar("evaluate", verbose, data.size) as bar:
@@ -578,63 +448,6 @@ class Trainer(OnlineTraining, EstimatingTraining, Saving):
     def restore_best(self) -> bool:
         """Go back to the weights that :meth:`snapshot_best` kept; False if there are none."""
         return bool(self._core.restore_best())
-
-    def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
-        target = data.targets[0]
-        if self._heads.several or target is None:
-            raise ValueError(
-                f"class_weight: the model has several outputs, {self._heads.names}, which share "
-                "the rows' weights; give those as sample_weight"
-            )
-        head = self._core.heads()[0]
-        if isinstance(given, str) and (head["multilabel"] or not head["classes"]):
-            raise ValueError(f"class_weight: {given!r} needs a loss over classes, one class a row")
-        return data._replace(weights=class_weights(target, given, data.weights, data.rows))
-
-    def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
-        return dataset(X, y, self.model._core.ports(), self._heads.measured, sample_weight)
-
-    def _streamed(
-        self, stream: Stream, epochs: int, class_weight: Mapping[int, float] | str | None = None
-    ) -> StreamData:
-        data = StreamData(stream, self.model._core.ports(), self._heads.measured, class_weight)
-        also = self.set_metrics_on_training and self._heads.any_sets
-        data.check_readings(epochs * (2 if also else 1), "fit")
-        return data
-
-    def _validation(self, given: Any, epochs: int) -> Dataset | StreamData | None:
-        if given is None:
-            return None
-        if isinstance(given, Stream):
-            streamed = self._streamed(given, 1)
-            streamed.check_readings(epochs, "fit: validation_data")
-            if (few := streamed.first_rows(256)) is not None:
-                self._core.check(*few, self.num_threads)
-            return streamed
-        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ValueError(
-                "fit: validation_data must be (X, y) or (X, y, sample_weight) or a stream, "
-                f"lm.Stream(…), got {type(given).__name__}"
-            )
-        held_out = self._dataset(given[0], given[1], given[2] if len(given) == 3 else None)
-        self._core.check(*held_out, self.num_threads)
-        return held_out
-
-    def _hold_out(self, data: Dataset, share: float, shuffle: bool) -> tuple[Dataset, Dataset]:
-        """Split once a trainer; a later fit on as many rows gets the same rows."""
-        key = (data.all_rows, share, shuffle)
-        if self._split is None or self._split[0] != key:
-            given = [
-                (target, head["classes"])
-                for target, head in zip(data.targets, self._core.heads(), strict=True)
-                if target is not None
-            ]
-            classes = [target for target, of_classes in given if of_classes]
-            target = (classes or [target for target, _ in given])[0]
-            rows = split_rows(target, share, self.seed, stratify=bool(classes), shuffle=shuffle)
-            self._split = (key, rows)
-        train, held_out = self._split[1]
-        return data._replace(rows=train), data._replace(rows=held_out)
 
     def __repr__(self) -> str:
         """Return the call that makes such a trainer."""

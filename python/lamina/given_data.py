@@ -1,0 +1,116 @@
+"""What a trainer is given to train and to measure on, checked and as the core takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from lamina.data import Dataset, class_weight_of, class_weights, dataset, split_rows
+from lamina.fitting import FitPlan
+from lamina.heads import Heads
+from lamina.streaming import RESUMED, StreamData, refuse_beside_stream, signature
+from lamina.streams import Stream, as_stream, is_stream
+
+__all__ = ["GivenData"]
+
+
+class GivenData:
+    """The part of a Trainer that makes data of its arguments."""
+
+    _core: Any
+    _heads: Heads
+    _split: tuple[tuple[int, float, bool], tuple[list[int], list[int]]] | None
+    model: Any
+    num_threads: int | None
+    set_metrics_on_training: bool
+
+    @property
+    def seed(self) -> int:
+        """The seed of shuffling, dropout and splitting."""
+        return int(self._core.seed)
+
+    def _data(
+        self, plan: FitPlan, given: tuple[Any, Any, Any], validation_data: Any
+    ) -> tuple[Dataset | StreamData, Dataset | StreamData | None]:
+        """Return what is trained and what is measured on."""
+        X, y, sample_weight = given
+        weights = class_weight_of(plan.class_weight)
+        held_out = self._validation(validation_data, plan.epochs)
+        if is_stream(X, y):
+            refuse_beside_stream(y, sample_weight, plan.validation_split)
+            return self._streamed(as_stream(X), plan.epochs, weights), held_out
+        data = self._dataset(X, y, sample_weight)
+        if held_out is None and plan.validation_split:
+            data, held_out = self._hold_out(data, plan.validation_split, plan.shuffle)
+        return data if weights is None else self._with_class_weights(data, weights), held_out
+
+    def _check_validation(
+        self, plan: FitPlan, held_out: Dataset | StreamData | None, begin: int
+    ) -> None:
+        """Note which data are measured on; refuse to resume with others."""
+        mark = 0 if isinstance(held_out, StreamData) else held_out and signature(held_out)
+        if begin == RESUMED and mark != plan.validation_signature:
+            had = "other" if plan.validation_signature is not None else "no"
+            raise ValueError(
+                f"resume: the fit had {had} validation_data; give what it had, or other_data=True"
+            )
+        plan.validation_signature = mark
+
+    def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
+        target = data.targets[0]
+        if self._heads.several or target is None:
+            raise ValueError(
+                f"class_weight: the model has several outputs, {self._heads.names}, which share "
+                "the rows' weights; give those as sample_weight"
+            )
+        head = self._core.heads()[0]
+        if isinstance(given, str) and (head["multilabel"] or not head["classes"]):
+            raise ValueError(f"class_weight: {given!r} needs a loss over classes, one class a row")
+        return data._replace(weights=class_weights(target, given, data.weights, data.rows))
+
+    def _dataset(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Dataset:
+        return dataset(X, y, self.model._core.ports(), self._heads.measured, sample_weight)
+
+    def _streamed(
+        self, stream: Stream, epochs: int, class_weight: Mapping[int, float] | str | None = None
+    ) -> StreamData:
+        data = StreamData(stream, self.model._core.ports(), self._heads.measured, class_weight)
+        also = self.set_metrics_on_training and self._heads.any_sets
+        data.check_readings(epochs * (2 if also else 1), "fit")
+        return data
+
+    def _validation(self, given: Any, epochs: int) -> Dataset | StreamData | None:
+        if given is None:
+            return None
+        if isinstance(given, Stream):
+            streamed = self._streamed(given, 1)
+            streamed.check_readings(epochs, "fit: validation_data")
+            if (few := streamed.first_rows(256)) is not None:
+                self._core.check(*few, self.num_threads)
+            return streamed
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ValueError(
+                "fit: validation_data must be (X, y) or (X, y, sample_weight) or a stream, "
+                f"lm.Stream(…), got {type(given).__name__}"
+            )
+        held_out = self._dataset(given[0], given[1], given[2] if len(given) == 3 else None)
+        self._core.check(*held_out, self.num_threads)
+        return held_out
+
+    def _hold_out(self, data: Dataset, share: float, shuffle: bool) -> tuple[Dataset, Dataset]:
+        """Split once a trainer; a later fit on as many rows gets the same rows."""
+        key = (data.all_rows, share, shuffle)
+        if self._split is None or self._split[0] != key:
+            given = [
+                (target, head["classes"])
+                for target, head in zip(data.targets, self._core.heads(), strict=True)
+                if target is not None
+            ]
+            classes = [target for target, of_classes in given if of_classes]
+            target = (classes or [target for target, _ in given])[0]
+            rows = split_rows(target, share, self.seed, stratify=bool(classes), shuffle=shuffle)
+            self._split = (key, rows)
+        train, held_out = self._split[1]
+        return data._replace(rows=train), data._replace(rows=held_out)
