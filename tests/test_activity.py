@@ -259,7 +259,7 @@ def test_the_penalty_in_the_history(weighted):
     class Watch(lm.Callback):
         """Before a step the penalty is that of the weights after the one before."""
 
-        def on_train_begin(self):
+        def on_train_begin(self, logs=None):
             self.before = np.array(layers[1].kernel), np.array(layers[1].bias)
 
         def on_train_batch_end(self, batch, logs=None):

@@ -290,7 +290,7 @@ def pre_activations(model, x):
 class AtStart(lm.Callback):
     """Keeps the weights with which the first step begins."""
 
-    def on_train_begin(self):
+    def on_train_begin(self, logs=None):
         self.print = self.model.fingerprint()
         self.kernels = [np.array(layer.kernel) for layer in dense(self.model)]
 
