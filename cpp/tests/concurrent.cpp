@@ -118,7 +118,7 @@ int main() {
   });
   const Reader meddling([&] { meddle(*trainer); });
   Monitor nobody;
-  for (int fit = 0; fit < 10; ++fit) {
+  for (int fit = 0; fit < 4; ++fit) {
     predicting[0]->await_call();
     for (const Reader* reader : {&copying, &evaluating}) reader->await_call();
     begin_fit(*trainer, data);
