@@ -208,7 +208,7 @@ void what_is_wrong_with_a_file() {
   CHECK(says(said([](F& f) { f.metadata["format_version"] = "2"; }),
              "written by a newer Lamina (format_version 2, this one reads up to 1)"));
   CHECK(says(said([](F& f) { f.metadata["format_version"] = "x"; }), "'format_version' is not a"));
-  CHECK(says(said([](F& f) { f.metadata["format"] = "lamina-state"; }), "not a model file"));
+  CHECK(says(said([](F& f) { f.metadata["format"] = "lamina-state"; }), "expected a lamina-model"));
   CHECK(says(said([](F& f) { f.metadata.erase("format"); }), "the file's 'format' is missing"));
   CHECK(says(said([](F& f) { f.metadata.erase("spec"); }), "the file's 'spec' is missing"));
   CHECK(says(said([](F& f) { f.metadata["spec"] = "{"; }), "its spec is not valid JSON"));

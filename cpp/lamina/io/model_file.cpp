@@ -1,5 +1,7 @@
 #include "lamina/io/model_file.hpp"
 
+#include <algorithm>
+
 #include "lamina/base/sha256.hpp"
 
 namespace lamina {
@@ -21,11 +23,12 @@ std::vector<StoredTensor> tensors_of(const Model& model, const void* weights) {
 std::unique_ptr<Model> create(const TensorFile& file, const std::string& spec) {
   const std::string opening = file.what + ": its spec";
   const Json json = parse_json(opening, spec);
-  Index most = 0;
+  constexpr Index kFew = 1 << 20;  // numbers: of small models read() says what is missing
+  Index held = 0;
   for (const StoredTensor& t : file.tensors)
-    most += static_cast<Index>(t.bytes) / (t.dtype == DataType::float32 ? 4 : 8);
+    held += static_cast<Index>(t.bytes) / (t.dtype == DataType::float32 ? 4 : 8);
   try {
-    return Model::create(json, {}, most);
+    return Model::create(json, {}, std::max(held, kFew));
   } catch (const Json::exception& error) {
     fail(opening, " is not a model's: ", error.what());
   } catch (const std::invalid_argument& error) {
