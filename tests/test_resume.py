@@ -1,9 +1,13 @@
 """A fit that was interrupted and resumed ends with the bits of one that was not."""
 
+import signal
+
 import numpy as np
 import pytest
 
 import lamina as lm
+from lamina.fitting import Fit
+from lamina.interrupts import uninterrupted as uninterrupted_block
 
 ROWS, COLUMNS, BATCH, EPOCHS = 70, 6, 16, 10  # 5 batches an epoch, the last one short: 50 steps
 
@@ -352,3 +356,206 @@ def test_other_callbacks_are_refused():
     ):
         trainer.resume(*rows(), callbacks=[lm.EarlyStopping("loss")], verbose=0)
     trainer.resume(*rows(), callbacks=[StopAtEpoch(9), lm.EarlyStopping("loss")], verbose=0)
+
+
+# ---- Ctrl-C at awkward moments ------------------------------------------------------------------
+
+
+class Core:
+    """A trainer's core with a Ctrl-C at the end of one of its calls."""
+
+    def __init__(self, core, call):
+        self._core, self._call = core, call
+
+    def __getattr__(self, name):
+        found = getattr(self._core, name)
+        if name != self._call:
+            return found
+
+        def interrupted(*given, **named):
+            result = found(*given, **named)
+            self._call = None
+            signal.raise_signal(signal.SIGINT)
+            return result
+
+        return interrupted
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("call", ["begin_fit", "run_window", "finish_epoch", "end_fit"])
+def test_ctrl_c_as_a_call_of_the_core_returns(call, streamed):
+    x, y = rows()
+
+    def run(interrupted):
+        trainer = trainer_of_plain()
+        given = (lm.ArrayStream(x, y, window_rows=32),) if streamed else (x, y)
+        hooks = [lm.EarlyStopping("loss"), lm.LambdaCallback()]
+        how = {"epochs": 3, "batch_size": BATCH, "callbacks": hooks, "verbose": 0}
+        if not interrupted:
+            trainer.fit(*given, **how)
+            return everything(trainer)
+        real = trainer._core
+        trainer._core = Core(real, call)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(*given, **how)
+        trainer._core = real
+        assert not real.fitting
+        if call == "end_fit":  # nothing is left
+            assert not trainer.resumable
+        else:
+            trainer.resume(*given, verbose=0)
+        return everything(trainer)
+
+    assert run(interrupted=True) == run(interrupted=False)
+
+
+def test_signals_that_are_held_back_come_after_the_block_in_order_and_handlers_stay():
+    came = []
+    before = signal.signal(signal.SIGTERM, lambda *_: came.append("term"))
+    try:
+        with pytest.raises(KeyboardInterrupt), uninterrupted_block():  # noqa: PT012
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+            assert came == []
+        assert came == ["term"]
+        with pytest.raises(KeyboardInterrupt), uninterrupted_block():  # noqa: PT012
+            signal.raise_signal(signal.SIGINT)
+            raise ValueError("the block's own")
+        signal.raise_signal(signal.SIGTERM)
+        assert came == ["term", "term"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class SignalIn(lm.EarlyStopping):
+    """A Ctrl-C in the middle of one of our own callbacks."""
+
+    at = 2
+
+    def _key(self, keys):
+        if self.trainer._core.fitting and self.trainer.epoch == self.at:
+            self.at = None
+            signal.raise_signal(signal.SIGINT)
+        return super()._key(keys)
+
+
+def test_ctrl_c_within_a_callback_that_counts(uninterrupted):
+    trainer, (x, y) = trainer_of_everything(), rows()
+    hooks = [lm.ReduceLROnPlateau(factor=0.5, patience=1), SignalIn(patience=6)]
+    how = {"validation_data": rows(1), "verbose": 0}
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH, callbacks=hooks, **how)
+    trainer.resume(x, y, **how)
+    assert everything(trainer) == uninterrupted
+
+
+def test_every_callback_hears_of_every_epochs_beginning():
+    trainer, (x, y), heard = trainer_of_plain(), rows(), []
+
+    def first(epoch, logs):
+        heard.append(("first", epoch))
+        if epoch == 1:
+            raise RuntimeError("on purpose")
+
+    hooks = [
+        lm.LambdaCallback(on_epoch_begin=first),
+        lm.LambdaCallback(on_epoch_begin=lambda epoch, logs: heard.append(("second", epoch))),
+    ]
+    with pytest.raises(RuntimeError, match="on purpose"):
+        trainer.fit(x, y, epochs=3, callbacks=hooks, verbose=0)
+    trainer.resume(x, y, verbose=0)
+    assert heard == [(who, epoch) for epoch in range(3) for who in ("first", "second")]
+
+
+def test_a_stop_that_leaves_a_fit_resumable_between_epochs():
+    x, y = rows()
+
+    def run(**stop):
+        trainer = trainer_of_plain()
+
+        def ask(epoch, logs):
+            if epoch == 1 and stop:
+                trainer.stop("a signal", **stop)
+
+        hooks = [lm.LambdaCallback(on_epoch_end=ask), lm.EarlyStopping("loss")]
+        history = trainer.fit(x, y, epochs=4, callbacks=hooks, verbose=0)
+        if trainer.resumable:
+            assert history.stop_reason == "a signal"
+            trainer.resume(x, y, verbose=0)
+        return everything(trainer)
+
+    assert run(resumable=True) == run()
+    assert run(resumable=False) != run()
+
+
+def test_a_stop_while_nothing_runs_is_none():
+    trainer = stopped()
+    trainer.stop("too late")
+    assert len(trainer.resume(*rows(), verbose=0)) == 3
+
+
+def test_early_stopping_is_not_forgotten(monkeypatch):
+    """Where Ctrl-C comes after the last callback and before the fit has ended."""
+    x, y = rows()
+    trainer = trainer_of_plain()
+    real, calls = Fit._call_due, []
+
+    def interrupted(fit):
+        real(fit)
+        calls.append(fit._trainer.epoch)
+        if fit._plan.stop_asked:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Fit, "_call_due", interrupted)
+    hooks = [lm.EarlyStopping("loss", patience=1, min_delta=1e9, restore_best_weights=False)]
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=9, callbacks=hooks, verbose=0)
+    monkeypatch.setattr(Fit, "_call_due", real)
+    history = trainer.resume(x, y, verbose=0)
+    assert len(history) == 2
+    assert history.stop_reason.startswith("EarlyStopping")
+
+
+def test_a_refused_resume_leaves_callbacks_alone():
+    x, y = rows()
+    stopping = lm.EarlyStopping("loss", patience=2, min_delta=1e9)
+    trainer = stopped(callbacks=[stopping])
+    with pytest.raises(ValueError, match="other data"):
+        trainer.resume(x[1:], y[1:], verbose=0)
+    trainer.fit(x, y, epochs=2, callbacks=[stopping], verbose=0)
+    assert (stopping.wait, stopping.best_epoch) == (1, 1)  # counted anew
+
+
+def test_a_state_that_cannot_be_had_does_not_hide_what_went_wrong():
+    class Broken(lm.Callback):
+        broken = False
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.broken = True
+            raise ValueError("the real reason")
+
+        def get_state(self):
+            if self.broken:
+                raise TypeError("my state is broken")
+            return {}
+
+    with pytest.raises(ValueError, match="the real reason"):
+        trainer_of_plain().fit(*rows(), epochs=2, callbacks=[Broken()], verbose=0)
+
+
+def test_a_fit_after_an_epoch_that_was_not_measured_leaves_no_hole(monkeypatch):
+    x, y = rows()
+    trainer = trainer_of_plain()
+    measure = trainer._measuring.logs
+
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer._measuring, "logs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=1, verbose=0)
+    monkeypatch.setattr(trainer._measuring, "logs", measure)
+    trainer.fit(x, y, epochs=1, verbose=0)
+    assert trainer.history.epoch == [0, 1]
+    assert np.isfinite(trainer.history["loss"]).all()

@@ -209,7 +209,7 @@ class _Probe:
         )
         measured = trainer._measuring.rows(part, self._held_out)
         begin = time.perf_counter()
-        with training(trainer, part, settings):
+        with training(trainer, part, settings, lambda: None):
             begun = time.perf_counter()
             budget = Budget(_TRAINING)
             quiet = _Quiet(plan.epochs, part.size)

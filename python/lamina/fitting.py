@@ -20,7 +20,16 @@ from lamina.history import History
 from lamina.interrupts import note, sigterm_raises, uninterrupted
 from lamina.progress import Progress
 
-__all__ = ["Due", "Fit", "FitPlan", "check_hooks", "hook_params", "resumed_hooks"]
+__all__ = [
+    "Due",
+    "Fit",
+    "FitPlan",
+    "check_hooks",
+    "hook_params",
+    "restore_states",
+    "resumed_hooks",
+    "states",
+]
 
 Train = Callable[..., Mapping[str, Any]]
 Measure = Callable[[Mapping[str, Any]], Mapping[str, float]]
@@ -64,6 +73,7 @@ class FitPlan:
     due: Due | None = None
     best_epoch: int | None = None
     stop_asked: str | None = None  # why, by whoever called stop()
+    stop_resumable: bool = False  # also between two epochs
     stop_reason: str | None = None
     ended: bool = False  # by itself: nothing is left to be resumed
     callbacks: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # see states()
@@ -124,16 +134,29 @@ class Fit:
             Makes the epoch's logs of what the core says at its end.
         """
         plan = self._plan
-        if plan.due is None or plan.due.hook != "on_epoch_end":
-            plan.stop_asked = None  # that fit has stopped
+        if plan.stop_resumable or self._epoch_is_open():
+            plan.stop_asked, plan.stop_resumable = None, False  # that fit has stopped
         try:
             with sigterm_raises(any(hook.wants_sigterm for hook in self._hooks)):
                 self._run_all(train, measure)
-        finally:
+        except BaseException:
+            with contextlib.suppress(Exception):  # a get_state must not hide what went wrong
+                plan.callbacks = states(self._hooks)
+            raise
+        else:
             plan.callbacks = states(self._hooks)
-            for record in (self.history, self._trainer.history):
-                record.stop_reason = plan.stop_reason
-                record.best_epoch = plan.best_epoch
+        finally:
+            self._note_end()
+
+    def _note_end(self) -> None:
+        """Say in the histories how the fit ended."""
+        for record in (self.history, self._trainer.history):
+            record.stop_reason = self._plan.stop_reason
+            record.best_epoch = self._plan.best_epoch
+
+    def _epoch_is_open(self) -> bool:
+        """Tell whether an epoch has begun that has not come to its end."""
+        return bool(self._plan.opened >= self._trainer._core.epoch)
 
     def _run_all(self, train: Train, measure: Measure) -> None:
         """Run the epochs and the hooks around them, and tell the callbacks what goes wrong."""
@@ -149,8 +172,10 @@ class Fit:
             if interrupted and not plan.ended:
                 core = self._trainer._core
                 where = f"epoch {core.epoch} at row {core.cursor}"
-                note(error, f"trainer.resume(X, y, ...) goes on in {where}, as if nothing happened")
+                with contextlib.suppress(Warning):  # where warnings are errors
+                    note(error, f"trainer.resume(X, y, ...) goes on in {where}, bit for bit")
             plan.stop_reason = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
+            self._note_end()
             self._tell(error)
             raise
 
@@ -175,17 +200,20 @@ class Fit:
                 return
             self._end_epoch(measure)
             got_on = True
-        plan.stop_reason = plan.stop_asked or "all epochs done"
-        plan.ended = True
+        with uninterrupted():
+            plan.stop_reason = plan.stop_asked or "all epochs done"
+            left = trainer.epoch < plan.last_epoch
+            plan.ended = not (self._epoch_is_open() or (plan.stop_resumable and left))
 
     def _run_epoch(self, train: Train) -> bool:
         """Train an epoch, or what is left of it; False if it did not come to its end."""
         plan, core = self._plan, self._trainer._core
         epoch = core.epoch
         if plan.opened < epoch:
-            plan.opened = epoch
-            for hook in self._hooks:
-                hook.on_epoch_begin(epoch, {})
+            with uninterrupted():
+                plan.opened = epoch
+                plan.due = Due("on_epoch_begin", epoch, {})
+            self._call_due()
         asked = plan.stop_asked is not None  # by on_epoch_begin
         begin, before = time.perf_counter(), core.cursor
         end = {"end": "stopped"} if asked else train(self._tick, *self._batch_hook(), self._budget)
@@ -226,8 +254,10 @@ class Fit:
         """Call the hooks that have not been called; one that raises counts as called."""
         due = self._plan.due
         while due is not None and due.called < len(self._hooks):
-            due.called += 1
-            getattr(self._hooks[due.called - 1], due.hook)(due.number, due.logs)
+            hook = self._hooks[due.called]
+            with uninterrupted() if hook.is_quick else contextlib.nullcontext():
+                due.called += 1
+                getattr(hook, due.hook)(due.number, due.logs)
         self._plan.due = None
 
     def _tell(self, error: BaseException) -> None:
@@ -292,7 +322,7 @@ def overrides(hook: Callback, name: str) -> bool:
 def resumed_hooks(
     plan: FitPlan, there: Sequence[Callback], given: Sequence[Callback] | None
 ) -> list[Callback]:
-    """Return the callbacks of a fit that is resumed, each with its predecessor's state.
+    """Return the callbacks of a fit that is resumed; :func:`restore_states` must follow.
 
     Parameters
     ----------
@@ -316,10 +346,14 @@ def resumed_hooks(
         raise ValueError(
             f"resume: the fit had the callbacks [{', '.join(before)}], got [{', '.join(now)}]"
         )
-    for hook, one in zip(given, plan.callbacks, strict=True):
+    return list(given)
+
+
+def restore_states(plan: FitPlan, hooks: Sequence[Callback]) -> None:
+    """Give the callbacks of a fit that is resumed the states of their predecessors."""
+    for hook, one in zip(hooks, plan.callbacks, strict=True):
         if one["state"] and plan.opened >= 0:  # else the fit begins anew
             hook.set_state(one["state"])
-    return list(given)
 
 
 def _made(one: Mapping[str, Any]) -> Callback:

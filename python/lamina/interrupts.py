@@ -36,10 +36,10 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(one, lambda *given: came.append(given))
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-    for number, frame in came:
-        before[number](number, frame)
+        for one in reversed(before):  # Ctrl-C last: it may come as soon as it is let through
+            signal.signal(one, before[one])
+        for number, frame in came:
+            before[number](number, frame)
 
 
 @contextlib.contextmanager

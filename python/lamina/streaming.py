@@ -10,6 +10,7 @@ from typing import Any
 from lamina._isa import core
 from lamina.budget import Budget
 from lamina.data import Dataset, class_weights, dataset
+from lamina.interrupts import uninterrupted
 from lamina.sparse import dense_alone
 from lamina.streams import Stream
 from lamina.windows import Window, WindowReader, draw_windows, multiple_of
@@ -115,7 +116,11 @@ class StreamData:
 
 @contextlib.contextmanager
 def training(
-    trainer: Any, data: Dataset | StreamData, settings: tuple[Any, ...], begin: int = ANEW
+    trainer: Any,
+    data: Dataset | StreamData,
+    settings: tuple[Any, ...],
+    begun: Callable[[], None],
+    begin: int = ANEW,
 ) -> Iterator[Train]:
     """Begin a fit of the core, or go on with one; yield what trains an epoch up to its end.
 
@@ -128,6 +133,8 @@ def training(
         What is trained on.
     settings : tuple
         What the core's begin_fit takes after the data: batch size, epochs, shuffle and the rest.
+    begun : callable
+        Called as soon as the core has begun, before any Ctrl-C.
     begin : {ANEW, RESUMED, RESUMED_WITH_OTHER_DATA}
         How.
     """
@@ -135,18 +142,15 @@ def training(
     if isinstance(data, Dataset):
         if begin == RESUMED:
             _check_signature(core, data, settings)
-        core.begin_fit(*data, *settings, begin=begin)
-        try:
+        with _core_fit(core, lambda: core.begin_fit(*data, *settings, begin=begin), begun):
             yield lambda tick, on_batch, every, budget: core.run_window(
                 tick, on_batch, every, budget.left
             )
-        finally:
-            core.end_fit()
         return
     batch_size, left, shuffle, *_ = settings
-    begun = trainer.epoch
+    next_epoch = trainer.epoch
     # A fit begins with a window, even if nothing but a measurement of its last epoch is left.
-    epochs = range(begun if left else begun - 1, begun + left)
+    epochs = range(next_epoch if left else next_epoch - 1, next_epoch + left)
     orders = (draw_windows(trainer.seed, epoch) if shuffle else None for epoch in epochs)
     with data.reader(max(1, batch_size), orders) as reader:
         windows = reader.epoch()
@@ -154,15 +158,8 @@ def training(
         if begin == RESUMED and core.cursor > 0:  # each epoch begins with another window
             _check_signature(core, first.data, settings)
             number, rows, first = _window_of(core.cursor, first, windows)
-        core.begin_fit(
-            *first.data,
-            *settings,
-            first_row=first.first_row,
-            stream_rows=data.size or 0,
-            begin=begin,
-            window=number,
-            window_begin=rows,
-        )
+        where = {"first_row": first.first_row, "window": number, "window_begin": rows}
+        rest = {"stream_rows": data.size or 0, "begin": begin}
         waiting: Iterable[Window] = itertools.chain([first], windows)
 
         def train(tick: Any, on_batch: Any, every: int, budget: Budget) -> Mapping[str, Any]:
@@ -171,10 +168,30 @@ def training(
             waiting = reader.epoch()
             return result
 
-        try:
+        with _core_fit(
+            core, lambda: core.begin_fit(*first.data, *settings, **where, **rest), begun
+        ):
             yield train
-        finally:
-            core.end_fit()
+
+
+@contextlib.contextmanager
+def _core_fit(core: Any, begin: Callable[[], None], begun: Callable[[], None]) -> Iterator[None]:
+    """Begin a fit of the core, and end it for certain if it has begun, whenever Ctrl-C comes."""
+    has_begun = False
+    try:
+        with uninterrupted():
+            begin()
+            has_begun = True
+            begun()
+        yield
+    finally:
+        if has_begun:
+            try:
+                with uninterrupted():
+                    core.end_fit()
+            except BaseException:
+                core.end_fit()  # Ctrl-C came before; a second time does nothing
+                raise
 
 
 def _check_signature(core: Any, data: Dataset, settings: tuple[Any, ...]) -> None:

@@ -15,7 +15,7 @@ from lamina.budget import Budget
 from lamina.callbacks import Callback
 from lamina.data import class_weight_spec
 from lamina.estimating import EstimatingTraining
-from lamina.fitting import Fit, FitPlan, check_hooks, hook_params
+from lamina.fitting import Fit, FitPlan, check_hooks, hook_params, restore_states, states
 from lamina.heads import Heads
 from lamina.history import History
 from lamina.losses import Loss
@@ -309,20 +309,42 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
             *self._scheduling,
         )
         measuring = self._measuring.of(data, held_out)
-        with training(self, data, settings, begin) as train, progress, measuring as measure:
-            self._plan, self._hooks, self._thread = plan, hooks, threading.get_ident()
+
+        def begun() -> None:
+            self._begun(plan, hooks, begin)
+
+        with training(self, data, settings, begun, begin) as train, progress, measuring as measure:
             fit.run(train, measure)
         return fit.history
 
-    def stop(self, reason: str = "stopped") -> None:
+    def _begun(self, plan: FitPlan, hooks: list[Callback], begin: int) -> None:
+        """Take over the plan of a fit that has just begun."""
+        before = self._plan
+        if begin != ANEW:
+            restore_states(plan, hooks)
+        else:
+            if before is not None and before.result is not None:  # nobody measures it any more
+                known = before.result["means"], before.result["learning_rate"]
+                self.history.append(self.epoch - 1, *known)
+            plan.first_epoch = self.epoch  # another thread may have trained meanwhile
+            plan.callbacks = states(hooks)
+        plan.stop_reason = self.history.stop_reason = None
+        self._plan, self._hooks, self._thread = plan, hooks, threading.get_ident()
+
+    def stop(self, reason: str = "stopped", *, resumable: bool = False) -> None:
         """End the running fit: inside an epoch after the step, in ``on_epoch_end`` after the epoch.
 
         Parameters
         ----------
         reason : str
             Becomes ``history.stop_reason``.
+        resumable : bool, default False
+            A fit that is stopped inside an epoch can be resumed; one that is stopped between two,
+            as by EarlyStopping, has ended. True: :meth:`resume` can go on with that, too. For
+            handlers of signals and other threads, which cannot know where it stands.
         """
-        if self._plan is not None:
+        if self._plan is not None and self._core.fitting:
+            self._plan.stop_resumable = resumable
             self._plan.stop_asked = reason
 
     def evaluate(

@@ -115,7 +115,7 @@ class Model {
   Network network_;
   std::uint64_t seed_ = 0;
   std::string name_;
-  unsigned version_ = 0;
+  std::atomic<unsigned> version_{0};  // read by predictions of other threads
   bool has_gradients_ = false, adapts_ = false;
   std::atomic<std::thread::id> trained_by_{};  // whoever holds the guard
   std::atomic<bool> awaits_data_{false}, unadapted_{false};

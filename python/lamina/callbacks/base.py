@@ -87,6 +87,8 @@ class Callback:
 
     asks_for_batches: bool = False  # whether wants_next_batch() must be asked
 
+    is_quick: bool = False  # whether Ctrl-C waits for its hooks, so that each is whole or not begun
+
     wants_sigterm: bool = False  # whether SIGTERM must raise SystemExit, so on_exception is called
 
     def wants_next_batch(self) -> bool:

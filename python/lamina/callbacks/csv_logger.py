@@ -63,6 +63,8 @@ class CSVLogger(Callback, Configurable):
     ['epoch,loss,learning_rate', '0,0.0,0.5', '1,0.0,0.5']
     """
 
+    is_quick = True
+
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ) -> None:

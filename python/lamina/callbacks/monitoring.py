@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from lamina._config import Configurable
 from lamina.callbacks.base import Callback, Logs
-from lamina.interrupts import uninterrupted
 from lamina.metrics._base import direction, find_key
 
 __all__ = ["MonitoringCallback", "monitored"]
@@ -26,6 +25,7 @@ class MonitoringCallback(Callback, Configurable):
     monitor: str
     mode: str
     _resumed: bool
+    is_quick = True
 
     _STATE: ClassVar[tuple[str, ...]]
 
@@ -50,9 +50,7 @@ class MonitoringCallback(Callback, Configurable):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Look at the value; counters and what follows from them change together or not at all."""
-        value = self._value(logs)
-        with uninterrupted():
-            self._look(epoch, value)
+        self._look(epoch, self._value(logs))
 
     def get_state(self) -> dict[str, Any]:
         """Return the counters and the best value."""

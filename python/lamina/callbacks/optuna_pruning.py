@@ -62,6 +62,8 @@ class OptunaPruningCallback(Callback):
     6
     """
 
+    is_quick = True
+
     def __init__(self, trial: Any, monitor: str = "val_loss") -> None:
         try:
             from optuna import TrialPruned

@@ -59,6 +59,8 @@ class TensorBoard(Callback, Configurable):
     ['train', 'validation']
     """
 
+    is_quick = True
+
     def __init__(self, log_dir: str | os.PathLike[str] = "logs", histogram_freq: int = 0) -> None:
         if histogram_freq < 0:
             raise ValueError(

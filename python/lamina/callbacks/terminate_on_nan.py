@@ -60,6 +60,8 @@ class TerminateOnNaN(Callback, Configurable):
     'TerminateOnNaN: val_score is nan in epoch 2'
     """
 
+    is_quick = True
+
     def __init__(self) -> None:
         self.stopped_epoch: int | None = None
         self._resumed = False
