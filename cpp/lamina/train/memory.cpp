@@ -18,12 +18,13 @@ std::vector<MemoryPart> TrainerOf<T>::memory(const FitOptions& options, Index ro
   for (int k = 0; k < kMaxSlots; ++k) slots += settings.uses<T>(k) ? of_optimizer : 0;
   const Index batch = rows > 0 ? std::min(options.batch_size, rows) : options.batch_size;
   const bool stores = settings.needs_norms() && !settings.accumulates();
+  const bool keeps = keeps_best || !best_.empty();
   return {
       {"weights", all},
       {"optimizer state", slots},
       {"snapshot", all},
-      {"best weights", keeps_best || !best_.empty() ? all : 0},
-      {"last weights, where the best are shown", keeps_best && !settings.use_ema ? all : 0},
+      {"best weights", keeps ? all : 0},
+      {"last weights, where the best are shown", keeps && !settings.use_ema ? all : 0},
       {"moving average, and what lies beneath it", settings.use_ema ? 2 * all : 0},
       {"stored gradients", stores || net_.has_gradients() ? all : 0},
       {"sum of gradients", settings.accumulates() ? of_optimizer : 0},
