@@ -222,3 +222,33 @@ def test_balanced_is_scikit_learns(classes):
     expected = compute("balanced", classes=np.unique(y), y=y)
     found = class_weights(y, "balanced", None)
     assert np.array_equal(found, expected[np.searchsorted(np.unique(y), y)])
+
+
+def test_class_weights_by_numpys_numbers_are_kept_in_checkpoints(tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+
+    def trainer():
+        model = lm.Model([lm.Input(2), lm.Dense(1, activation="sigmoid")], seed=0)
+        return lm.Trainer(model, loss="bce")
+
+    given = dict(zip(np.unique(y), np.array([1, 3], np.float32), strict=True))
+    assert {type(key) for key in given} == {np.dtype(y.dtype).type}
+    whole = trainer()
+    saving = lm.ModelCheckpoint(tmp_path / "{epoch}.ckpt")
+    how = {"epochs": 3, "batch_size": 16, "verbose": 0}
+    whole.fit(x, y, class_weight=given, callbacks=[saving], **how)
+    again = lm.load_checkpoint(tmp_path / "1.ckpt")
+    again.resume(x, y, verbose=0)
+    same = trainer()
+    same.fit(x, y, class_weight={0: 1.0, 1: 3.0}, **how)
+    assert again.model.fingerprint() == whole.model.fingerprint() == same.model.fingerprint()
+
+
+@pytest.mark.parametrize("given", [[1.0, 2.0], (1, 2), 3.0, np.ones(2)])
+def test_class_weights_that_are_no_mapping_are_refused(given):
+    x, y = np.zeros((4, 1)), [0, 1, 0, 1]
+    trainer = lm.Trainer(lm.Model([lm.Input(1), lm.Dense(1, activation="sigmoid")]), loss="bce")
+    said = rf"class_weight: expected a mapping .* got {type(given).__name__}"
+    for call in (trainer.fit, trainer.estimate, trainer.train_on_batch):
+        with pytest.raises(TypeError, match=said):
+            call(x, y, class_weight=given)

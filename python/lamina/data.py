@@ -245,13 +245,21 @@ def class_weights(
     return result if weights is None else result * weights.ravel()
 
 
-def class_weight_spec(given: Mapping[int, float] | str | None) -> list[list[float]] | str | None:
-    """Return class weights in JSON's types."""
+def class_weight_spec(given: Any) -> list[list[float]] | str | None:
+    """Return class weights in JSON's types; NumPy's numbers, as of np.unique, become Python's."""
     if isinstance(given, str) and given != "balanced":
         raise ValueError(f"class_weight: expected weights by class or 'balanced', got {given!r}")
     if given is None or isinstance(given, str):
         return given
-    return [[key, float(value)] for key, value in given.items()]
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            "class_weight: expected a mapping of class to weight or 'balanced', got "
+            f"{type(given).__name__}"
+        )
+    return [
+        [key.item() if isinstance(key, np.generic) else key, float(value)]
+        for key, value in given.items()
+    ]
 
 
 def class_weight_of(spec: Any) -> dict[int, float] | str | None:
