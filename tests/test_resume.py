@@ -559,3 +559,113 @@ def test_a_fit_after_an_epoch_that_was_not_measured_leaves_no_hole(monkeypatch):
     trainer.fit(x, y, epochs=1, verbose=0)
     assert trainer.history.epoch == [0, 1]
     assert np.isfinite(trainer.history["loss"]).all()
+
+
+def stream_of(x, y, weights=None, window_rows=64):
+    """A stream of chunks, which can be read again."""
+
+    def chunks():
+        for begin in range(0, len(x), 40):
+            part = slice(begin, begin + 40)
+            yield (x[part], y[part]) if weights is None else (x[part], y[part], weights[part])
+
+    return lm.Stream(chunks, rows=len(x), window_rows=window_rows)
+
+
+def raised_at_the_end_of(epoch):
+    def hook(now, logs):
+        if now == epoch:
+            raise KeyboardInterrupt
+
+    return lm.LambdaCallback(on_epoch_end=hook)
+
+
+def interrupted_between_epochs(kind, epoch, n=200, **options):
+    """A trainer, interrupted at an epoch's end, and a whole one's fingerprint."""
+    prints = []
+    for hooks in ([], [raised_at_the_end_of(epoch)]):
+        trainer = trainer_of_plain()
+        given = kind(*rows(n=n))
+        given = given if isinstance(given, tuple) else (given,)
+        how = {"epochs": 3, "batch_size": BATCH, "callbacks": hooks, "verbose": 0, **options}
+        try:
+            trainer.fit(*given, **how)
+        except KeyboardInterrupt:
+            assert trainer._core.cursor == 0
+        prints.append(trainer.model.fingerprint())
+    return trainer, prints[0]
+
+
+def windows_of(*given):
+    return lm.ArrayStream(*given, window_rows=64)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("epoch", range(3))
+@pytest.mark.parametrize("kind", [stream_of, windows_of])
+def test_another_stream_between_epochs_is_refused(kind, epoch, shuffle):
+    x, y = rows(n=200)
+    trainer, whole = interrupted_between_epochs(kind, epoch, shuffle=shuffle)
+    before = everything(trainer)
+    weights = np.full(len(x), 2.0)
+    for given in (kind(100 * x, y), kind(x, 1 - y), kind(x, y, weights), kind(x[1:], y[1:])):
+        with pytest.raises(ValueError, match=r"resume: these are other data .*other_data=True"):
+            trainer.resume(given, verbose=0)
+    with pytest.raises(ValueError, match="these are other data"):
+        trainer.resume(x, y, verbose=0)
+    assert everything(trainer) == before
+    trainer.resume(kind(x, y), verbose=0)
+    assert trainer.model.fingerprint() == whole
+    assert not trainer.resumable
+
+
+@pytest.mark.parametrize("epoch", range(3))
+def test_a_stream_interrupted_before_its_epochs_first_step_is_known(epoch):
+    x, y = rows(n=200)
+    trainer, interrupting = trainer_of_plain(), []
+
+    def begin(logs):
+        if interrupting:
+            raise KeyboardInterrupt
+
+    hooks = [StopAtEpoch(epoch), lm.LambdaCallback(on_train_begin=begin)]
+    trainer.fit(windows_of(x, y), epochs=3, batch_size=BATCH, callbacks=hooks, verbose=0)
+    assert (trainer.epoch, trainer._core.cursor) == (epoch, 0)
+    interrupting.append(True)
+    with pytest.raises(KeyboardInterrupt):  # its mark is that of this epoch's first window now
+        trainer.resume(windows_of(x, y), verbose=0)
+    interrupting.clear()
+    with pytest.raises(ValueError, match="these are other data"):
+        trainer.resume(windows_of(x + 1, y), verbose=0)
+    assert len(trainer.resume(windows_of(x, y), verbose=0)) == 3
+
+
+def test_a_stream_for_a_fit_that_began_on_arrays_is_refused():
+    x, y = rows(n=200)
+    trainer, whole = interrupted_between_epochs(lambda *given: given, 0)
+    with pytest.raises(ValueError, match="these are other data"):
+        trainer.resume(stream_of(5 * x, y), verbose=0)
+    with pytest.raises(ValueError, match="these are other data"):
+        trainer.resume(windows_of(x, y), verbose=0)
+    trainer.resume(x, y, verbose=0)
+    assert trainer.model.fingerprint() == whole
+
+
+def test_streams_of_validation_data_are_told_apart():
+    x, y = rows(1)
+    weights = np.full(len(x), 2.0)
+    trainer = stopped(validation_data=stream_of(x, y))
+    for other in (stream_of(2 * x, y), stream_of(x, y, weights), stream_of(x[:60], y[:60]), (x, y)):
+        with pytest.raises(ValueError, match="the fit had other validation_data"):
+            trainer.resume(*rows(), validation_data=other, verbose=0)
+    trainer.resume(*rows(), validation_data=stream_of(x, y), verbose=0)
+
+
+def test_a_refused_call_forgets_no_validation_data():
+    trainer = stopped(validation_data=rows(1))
+    x, y = rows()
+    with pytest.raises(ValueError, match="NaN"):
+        trainer.resume(np.full_like(x, np.nan), y, other_data=True, validation_data=rows(2))
+    with pytest.raises(ValueError, match="the fit had other validation_data"):
+        trainer.resume(x, y, validation_data=rows(2), verbose=0)
+    trainer.resume(x, y, validation_data=rows(1), verbose=0)

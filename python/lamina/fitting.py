@@ -66,7 +66,7 @@ class FitPlan:
     check_input: bool = True
     validation_split: float = 0.0
     class_weight: Any = None
-    validation_signature: int | None = None  # of validation_data, as the core marks data
+    validation_signature: int | str | None = None  # of validation_data, as the core marks data
     # How far it has come:
     opened: int = -1  # the last epoch that the callbacks know to have begun
     result: dict[str, Any] | None = None  # of an epoch that has not been measured yet

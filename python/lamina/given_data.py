@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from lamina.data import Dataset, class_weight_of, class_weights, dataset, split_rows
 from lamina.fitting import FitPlan
 from lamina.heads import Heads
-from lamina.streaming import RESUMED, StreamData, refuse_beside_stream, signature
+from lamina.streaming import RESUMED, StreamData, check_stream, refuse_beside_stream, signature
 from lamina.streams import Stream, as_stream, is_stream
 
 __all__ = ["GivenData"]
@@ -46,17 +46,31 @@ class GivenData:
             data, held_out = self._hold_out(data, plan.validation_split, plan.shuffle)
         return data if weights is None else self._with_class_weights(data, weights), held_out
 
-    def _check_validation(
-        self, plan: FitPlan, held_out: Dataset | StreamData | None, begin: int
-    ) -> None:
-        """Note which data are measured on; refuse to resume with others."""
-        mark = 0 if isinstance(held_out, StreamData) else held_out and signature(held_out)
-        if begin == RESUMED and mark != plan.validation_signature:
-            had = "other" if plan.validation_signature is not None else "no"
-            raise ValueError(
-                f"resume: the fit had {had} validation_data; give what it had, or other_data=True"
-            )
-        plan.validation_signature = mark
+    def _check_same(
+        self,
+        plan: FitPlan,
+        data: Dataset | StreamData,
+        validation: Dataset | StreamData | None,
+        begin: int,
+    ) -> int | str | None:
+        """Refuse to resume with other validation_data, or between epochs with another stream.
+
+        Return the mark of the validation_data, for the plan of a fit that has begun.
+        """
+        mark: int | str | None = validation.mark if isinstance(validation, StreamData) else None
+        if isinstance(validation, Dataset):
+            mark = signature(validation)
+        if begin == RESUMED:
+            had = plan.validation_signature
+            unmarked = had == 0 and isinstance(mark, str)  # a stream, in the first checkpoints
+            if mark != had and not unmarked:
+                raise ValueError(
+                    f"resume: the fit had {'no' if had is None else 'other'} validation_data; give "
+                    "what it had, or other_data=True"
+                )
+            if isinstance(data, StreamData):
+                check_stream(self, data, plan.batch_size, plan.shuffle)
+        return mark
 
     def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         target = data.targets[0]

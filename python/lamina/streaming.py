@@ -20,6 +20,7 @@ __all__ = [
     "RESUMED",
     "RESUMED_WITH_OTHER_DATA",
     "StreamData",
+    "check_stream",
     "refuse_beside_stream",
     "signature",
     "training",
@@ -28,6 +29,10 @@ __all__ = [
 Train = Callable[..., Mapping[str, Any]]
 # How a fit begins, as in the core.
 ANEW, RESUMED, RESUMED_WITH_OTHER_DATA = range(3)
+_OTHER_DATA = (
+    "resume: these are other data than the fit began with: another number of rows, or other values "
+    "in X, y or sample_weight. Give the same, or other_data=True to go on with these"
+)
 
 
 class StreamData:
@@ -64,6 +69,7 @@ class StreamData:
             )
         self.stream = stream
         self._ports, self._outputs, self._class_weight = ports, outputs, class_weight
+        self.mark = "stream"  # of its first rows, once they have been read
 
     @property
     def size(self) -> int | None:
@@ -82,7 +88,9 @@ class StreamData:
         if self.stream.once:
             return None
         with self.reader(16, most=count) as reader:
-            return next(reader.epoch()).data._replace(weights=None)
+            few = next(reader.epoch()).data
+            self.mark = f"stream of {self.size} rows, {signature(few):016x}"
+            return few._replace(weights=None)
 
     def check_readings(self, count: int, what: str) -> None:
         """Refuse to read a generator more than once."""
@@ -198,11 +206,24 @@ def _check_signature(core: Any, data: Dataset, settings: tuple[Any, ...]) -> Non
     """Refuse data that are not those of the fit that is to be resumed."""
     batch_size, _, shuffle, *_ = settings
     if signature(data, batch_size, shuffle) != core.data_signature:
-        raise ValueError(
-            "resume: these are other data than the fit began with: another number of rows, or "
-            "other values in X, y or sample_weight. Give the same, or other_data=True to go on "
-            "with these"
-        )
+        raise ValueError(_OTHER_DATA)
+
+
+def check_stream(trainer: Any, data: StreamData, batch_size: int, shuffle: bool) -> None:
+    """Refuse another stream than that of a fit which is resumed between two epochs.
+
+    The core's mark is that of the window which the last epoch began with, or the next one if that
+    had begun. Inside an epoch :func:`training` looks at the window that is read anyway.
+    """
+    if trainer._core.cursor > 0 or data.stream.once:
+        return
+    for epoch in range(max(0, trainer.epoch - 1), trainer.epoch + 1):
+        order = draw_windows(trainer.seed, epoch) if shuffle else None
+        with data.reader(max(1, batch_size), (order,)) as reader:
+            first = next(reader.epoch()).data
+            if signature(first, batch_size, shuffle) == trainer._core.data_signature:
+                return
+    raise ValueError(_OTHER_DATA)
 
 
 def _window_of(cursor: int, first: Window, windows: Iterator[Window]) -> tuple[int, int, Window]:

@@ -28,7 +28,7 @@ from lamina.optimizers import Optimizer
 from lamina.progress import Progress, RowsBar
 from lamina.resuming import Resuming
 from lamina.saving import Saving
-from lamina.streaming import ANEW, RESUMED, refuse_beside_stream, training
+from lamina.streaming import ANEW, refuse_beside_stream, training
 from lamina.streams import Stream, as_stream, is_stream
 
 __all__ = ["Trainer"]
@@ -289,8 +289,8 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
         if self._core.fitting:
             raise RuntimeError("fit: the model is being trained: this fit has not returned yet")
         data, held_out = self._data(plan, given, validation_data)
-        if validation_data is not None or begin == RESUMED:
-            self._check_validation(plan, held_out if validation_data is not None else None, begin)
+        validation = held_out if validation_data is not None else None
+        mark = self._check_same(plan, data, validation, begin)
         for part in (held_out, data if self.set_metrics_on_training else None):
             if part is not None:
                 self._measuring.check(part)
@@ -311,6 +311,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
         measuring = self._measuring.of(data, held_out)
 
         def begun() -> None:
+            plan.validation_signature = mark
             self._begun(plan, hooks, begin)
 
         with training(self, data, settings, begun, begin) as train, progress, measuring as measure:
