@@ -720,3 +720,23 @@ def test_the_core_reads_nothing_but_checkpoints(tmp_path):
     (tmp_path / "some").write_bytes(trainer_of_plain()._core.state())
     with pytest.raises(ValueError, match="without a trainer"):
         lm.load_checkpoint(tmp_path / "some")
+
+
+def test_a_validation_split_of_other_labels_is_drawn_from_them(tmp_path):
+    """What is held out depends on what is in the file and on the data, not on fits before."""
+    x, y = rows(n=200)
+    other = (x[:, 2] > 0.8).astype(np.int64)
+    how = {"batch_size": BATCH, "validation_split": 0.25, "verbose": 0}
+    layers = [lm.Input(x.shape[1]), lm.Dense(2, activation="softmax")]
+    whole = lm.Trainer(lm.Model(layers, seed=0), loss="cce")
+    whole.fit(x, y, epochs=1, **how)
+    rows_of_y = whole._split
+    whole.fit(x, y.astype(np.float32), epochs=1, **how)
+    assert whole._split is rows_of_y  # the same labels
+    saving = lm.ModelCheckpoint(tmp_path / "{step}.ckpt", every_steps=1)
+    whole.fit(x, other, epochs=2, callbacks=[saving], **how)
+    for path in (saving.saved[3], saving.saved[12]):
+        again = lm.load_checkpoint(path)
+        again.resume(x, other, callbacks=[lm.ModelCheckpoint(tmp_path / "again")], verbose=0)
+        assert again.model.fingerprint() == whole.model.fingerprint()
+        assert again.history.history == whole.history.history

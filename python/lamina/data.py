@@ -228,7 +228,7 @@ def class_weights(
     ValueError
         If the targets are not class numbers or a class has no weight.
     """
-    labels = target.argmax(axis=1) if target.ndim == 2 and target.shape[1] > 1 else target.ravel()
+    labels = class_numbers(target)
     classes, codes = np.unique(labels, return_inverse=True)
     if isinstance(class_weight, str):
         counts = np.bincount(codes if rows is None else codes[rows], minlength=len(classes))
@@ -243,6 +243,12 @@ def class_weights(
     by_class = np.array([class_weight[c.item()] for c in classes], dtype=np.float64)
     result: AnyArray = by_class[codes]
     return result if weights is None else result * weights.ravel()
+
+
+def class_numbers(target: AnyArray) -> AnyArray:
+    """Return each row's class, of class numbers or of a column for each class."""
+    columns = target.ndim == 2 and target.shape[1] > 1
+    return np.asarray(target.argmax(axis=1) if columns else target.ravel())
 
 
 def class_weight_spec(given: Any) -> list[list[float]] | str | None:
@@ -298,10 +304,7 @@ def split_rows(
     keys = np.random.Philox(key=[seed, 4]).random_raw(n)  # stream 4 is the split's
     order = np.argsort(keys, kind="stable")
     if stratify:
-        labels = (
-            target.argmax(axis=1) if target.ndim == 2 and target.shape[1] > 1 else target.ravel()
-        )
-        order = _stratified(order, np.asarray(labels))
+        order = _stratified(order, class_numbers(target))
     return sorted(order[held_out:].tolist()), sorted(order[:held_out].tolist())
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from lamina.data import Dataset, class_weight_of, class_weights, dataset, split_rows
+from lamina.data import Dataset, class_numbers, class_weight_of, class_weights, dataset, split_rows
 from lamina.fitting import FitPlan
 from lamina.heads import Heads
 from lamina.streaming import RESUMED, StreamData, check_stream, refuse_beside_stream, signature
@@ -21,7 +23,7 @@ class GivenData:
 
     _core: Any
     _heads: Heads
-    _split: tuple[tuple[int, float, bool], tuple[list[int], list[int]]] | None
+    _split: tuple[tuple[int, float, bool, int], tuple[list[int], list[int]]] | None
     model: Any
     num_threads: int | None
     set_metrics_on_training: bool
@@ -114,16 +116,19 @@ class GivenData:
         return held_out
 
     def _hold_out(self, data: Dataset, share: float, shuffle: bool) -> tuple[Dataset, Dataset]:
-        """Split once a trainer; a later fit on as many rows gets the same rows."""
-        key = (data.all_rows, share, shuffle)
+        """Split once a trainer; a later fit on as many rows, of the same labels, gets the same."""
+        given = [
+            (target, head["classes"])
+            for target, head in zip(data.targets, self._core.heads(), strict=True)
+            if target is not None
+        ]
+        classes = [target for target, of_classes in given if of_classes]
+        target = (classes or [target for target, _ in given])[0]
+        mark = 0
+        if classes and shuffle:  # then the draw depends on them
+            mark = zlib.crc32(class_numbers(target).astype(np.float64).tobytes())
+        key = (data.all_rows, share, shuffle, mark)
         if self._split is None or self._split[0] != key:
-            given = [
-                (target, head["classes"])
-                for target, head in zip(data.targets, self._core.heads(), strict=True)
-                if target is not None
-            ]
-            classes = [target for target, of_classes in given if of_classes]
-            target = (classes or [target for target, _ in given])[0]
             rows = split_rows(target, share, self.seed, stratify=bool(classes), shuffle=shuffle)
             self._split = (key, rows)
         train, held_out = self._split[1]

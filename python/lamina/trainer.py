@@ -212,9 +212,9 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
         validation_data : (X, y) or (X, y, sample_weight) or Stream, optional
             Measured after each epoch, without training on it.
         validation_split : float, default 0.0
-            Without `validation_data`: share of the rows held out, drawn by seed once a trainer,
-            the same share of each class (of the first output that has classes); with
-            ``shuffle=False`` the last rows. Not of a stream.
+            Without `validation_data`: share of the rows held out, drawn by seed once a trainer
+            for the same labels, the same share of each class (of the first output that has
+            classes); with ``shuffle=False`` the last rows. Not of a stream.
         shuffle : bool, default True
             Another order each epoch, from the seed; of a stream within each window.
         sample_weight : array_like, shape (n,), optional
