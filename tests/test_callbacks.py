@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import pickle
 import sys
 
 import numpy as np
@@ -75,6 +76,10 @@ def test_each_can_be_made_anew_from_plain_data(name, tmp_path, capsys):
     twin = copy.deepcopy(callback)
     assert twin == callback
     assert twin.trainer is None
+    anew = PLAIN[name](tmp_path)
+    for one in (twin, copy.copy(callback), pickle.loads(pickle.dumps(callback))):
+        assert one.get_state() == anew.get_state()
+        assert not one._has_state()
     fit(trainer_of(), twin)
     capsys.readouterr()
 

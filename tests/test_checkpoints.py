@@ -1,5 +1,6 @@
 """Checkpoint files: a Trainer that is loaded goes on with the bits of the one that saved."""
 
+import copy
 import json
 import math
 import os
@@ -740,3 +741,49 @@ def test_a_validation_split_of_other_labels_is_drawn_from_them(tmp_path):
         again.resume(x, other, callbacks=[lm.ModelCheckpoint(tmp_path / "again")], verbose=0)
         assert again.model.fingerprint() == whole.model.fingerprint()
         assert again.history.history == whole.history.history
+
+
+def test_a_copy_saves_its_own_best_and_leaves_others_files(tmp_path):
+    x, y = rows()
+    first = lm.ModelCheckpoint(tmp_path / "a-{step}", "loss", save_best_only=True, keep=1)
+    trainer = trainer_of_plain()
+    trainer.fit(x, y, epochs=30, callbacks=[first], verbose=0)
+    (path,) = first.saved
+    second = copy.deepcopy(first)
+    assert (second.best, second.saved) == (None, [])
+    other = trainer_of_plain()
+    history = other.fit(x, 10 + y, epochs=2, callbacks=[second], verbose=0)
+    assert second.best == min(history["loss"]) > first.best
+    assert len(second.saved) == 1
+    assert Path(path).exists()
+
+
+def test_a_trainer_that_is_reset_begins_its_checkpoints_anew(tmp_path):
+    x, y = rows()
+    saving = lm.ModelCheckpoint(tmp_path / "{step}", "loss", save_best_only=True)
+    trainer = trainer_of_plain()
+    for _ in range(2):  # the best and the files of both fits count
+        trainer.fit(x, y, epochs=10, callbacks=[saving], verbose=0)
+    assert saving.best == min(trainer.history["loss"])
+    assert len(saving.saved) == 20
+    trainer.reset()
+    trainer.fit(x, 10 + y, epochs=2, callbacks=[saving], verbose=0)
+    assert saving.best == min(trainer.history["loss"])
+    assert len(saving.saved) == 2
+
+
+def test_folders_with_numbers_are_made_when_the_file_is(tmp_path):
+    saving = lm.ModelCheckpoint(tmp_path / "runs" / "{epoch}" / "{{x}}.ckpt")
+    trainer_of_plain().fit(*rows(), epochs=2, callbacks=[saving], verbose=0)
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["1", "2"]
+    assert lm.load_checkpoint(tmp_path / "runs" / "2" / "{x}.ckpt").epoch == 2
+
+
+def test_aliases_in_a_path(tmp_path):
+    model = trainer_of_plain().model
+    trainer = lm.Trainer(model, loss="mse", metrics=["mae"])
+    saving = lm.ModelCheckpoint(tmp_path / "{val_mae:.2f}-{loss:.2f}")
+    history = trainer.fit(*rows(), epochs=1, validation_data=rows(1), callbacks=[saving], verbose=0)
+    (path,) = saving.saved
+    error, loss = history["val_mean_absolute_error"][0], history["loss"][0]
+    assert Path(path).name == f"{error:.2f}-{loss:.2f}"

@@ -26,7 +26,8 @@ class Callback:
 
     A callback with state overrides :meth:`get_state` and :meth:`set_state`, so that a fit that is
     resumed goes on with it; each hook is called once for each event, however often the fit is
-    interrupted. It belongs to one Trainer; for another take ``copy.deepcopy(callback)``. To be made
+    interrupted. It belongs to one Trainer; for another take ``copy.deepcopy(callback)``, which of
+    Lamina's callbacks has the arguments and begins anew (of your own, all attributes). To be made
     anew from a checkpoint alone a callback must also be a ``Configurable``, whose arguments are
     attributes of the same names.
 
@@ -150,6 +151,14 @@ class Callback:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the Trainer behind in copies and pickles."""
         return {k: v for k, v in self.__dict__.items() if k not in ("_trainer", "model", "params")}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Begin anew: in a copy, what was counted for another Trainer means nothing."""
+        self.__dict__.update(state)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Set the state to where it begins; a subclass that has one knows how."""
 
 
 class LambdaCallback(Callback):

@@ -74,6 +74,9 @@ class CSVLogger(Callback, Configurable):
         self.separator = separator
         self.append = append
         self._keys: list[str] = []
+        self._forget()
+
+    def _forget(self) -> None:
         self._first: int | None = None  # epoch that it wrote
         self._written = 0  # epochs since then
         self._before = 0  # lines of other fits between the header and them

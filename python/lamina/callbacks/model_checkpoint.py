@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from lamina.callbacks.base import Logs
 from lamina.callbacks.monitoring import MonitoringCallback
 from lamina.interrupts import note, uninterrupted
+from lamina.metrics._base import find_key
 
 __all__ = ["ModelCheckpoint"]
 
@@ -36,8 +37,9 @@ class ModelCheckpoint(MonitoringCallback):
     ----------
     filepath : str or path-like
         The file. ``{epoch:02d}`` stands for the number of completed epochs, ``{step}`` for that of
-        batches since the training began, ``{val_loss:.3f}`` and other keys for values of the last
-        completed epoch (NaN before there is one). Folders are made.
+        batches since the training began, ``{val_loss:.3f}`` and other keys, also by alias, for
+        values of the last completed epoch (NaN before there is one); ``{{`` and ``}}`` for a brace.
+        Folders are made.
     monitor : str, default "val_loss"
         The value that says which epoch is the best; with `save_best_only` alone.
     save_best_only : bool, default False
@@ -63,9 +65,10 @@ class ModelCheckpoint(MonitoringCallback):
     Attributes
     ----------
     best : float or None
-        The best value so far, with `save_best_only`.
+        The best value so far, with `save_best_only`: of all fits of the trainer since it was made
+        or ``trainer.reset()`` was called.
     saved : list of str
-        The files that were written and not removed.
+        The files that were written in them and not removed.
 
     Raises
     ------
@@ -145,6 +148,11 @@ class ModelCheckpoint(MonitoringCallback):
         self.saved: list[str] = []
         self._last = time.monotonic()
         self._error: BaseException | None = None  # of its own
+        self._history: Any = None  # of the training whose files these are
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the training behind in copies."""
+        return {**super().__getstate__(), "_history": None, "_error": None}
 
     def _has_state(self) -> bool:
         return self.best is not None or bool(self.saved)
@@ -176,17 +184,20 @@ class ModelCheckpoint(MonitoringCallback):
         if self.save_best_only:
             super().check(keys)
         for name in self._fields():
-            if name not in ("epoch", "step", *keys):
+            if name not in ("epoch", "step") and find_key(name, keys) is None:
                 raise ValueError(
                     f"ModelCheckpoint: {{{name}}} in filepath is not among the values of this fit: "
                     f"{', '.join(['epoch', 'step', *keys])}"
                 )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Make the folder; the best value and the files of fits before this one still count."""
+        """Begin anew if the training does; the best value and files of its other fits count."""
+        if not self._resumed and self._history is not self.trainer.history:
+            self._forget()
+        self._history = self.trainer.history  # another one after reset()
         self._resumed = False
         self._last = time.monotonic()
-        os.makedirs(os.path.dirname(self._path()) or ".", exist_ok=True)
+        _make_folder(str(self.filepath).partition("{")[0])  # the rest has its numbers later
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Save if it is time."""
@@ -243,6 +254,7 @@ class ModelCheckpoint(MonitoringCallback):
         with uninterrupted():
             self.saved = [*(one for one in before if one != path), path]
             try:
+                _make_folder(path)
                 if self.what == "model":
                     self.model.save(path)
                 else:
@@ -268,9 +280,14 @@ class ModelCheckpoint(MonitoringCallback):
     def _path(self) -> str:
         """Return the path, with the numbers of now."""
         history = self.trainer.history
-        values: dict[str, Any] = {
-            name: history.history[name][-1] if history.history.get(name) else math.nan
-            for name in self._fields()
-        }
+        values: dict[str, Any] = {}
+        for name in self._fields():
+            column = history.history.get(find_key(name, history.history) or name)
+            values[name] = column[-1] if column else math.nan
         values |= {"epoch": self.trainer.epoch, "step": self.trainer.optimizer.handle.batches}
         return str(self.filepath).format(**values)
+
+
+def _make_folder(path: str) -> None:
+    """Make the folder that a file is to lie in."""
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)

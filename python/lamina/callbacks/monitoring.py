@@ -62,6 +62,11 @@ class MonitoringCallback(Callback, Configurable):
             setattr(self, name, state[name])
         self._resumed = True
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Begin anew in a copy."""
+        super().__setstate__(state)
+        self._resumed = False
+
     def _check_mode(self) -> None:
         if self.mode not in ("auto", "min", "max"):
             raise ValueError(

@@ -74,6 +74,9 @@ class OptunaPruningCallback(Callback):
         self._pruned = TrialPruned
         self.trial = trial
         self.monitor = monitor
+        self._forget()
+
+    def _forget(self) -> None:
         self._reported = -1  # the last epoch
 
     def check(self, keys: Sequence[str]) -> None:

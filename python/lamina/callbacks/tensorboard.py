@@ -70,6 +70,9 @@ class TensorBoard(Callback, Configurable):
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self._writers: dict[str, Any] = {}
+        self._forget()
+
+    def _forget(self) -> None:
         self._purge_step: int | None = None  # of a fit that is resumed
         self._next = 0  # the epoch behind the last one that was written
 

@@ -63,6 +63,9 @@ class TerminateOnNaN(Callback, Configurable):
     is_quick = True
 
     def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
         self.stopped_epoch: int | None = None
         self._resumed = False
 
