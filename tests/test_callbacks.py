@@ -441,3 +441,48 @@ def test_ticks_tell_how_far_an_epoch_has_come():
     ends = [place for place in heard if place[1] == 70]
     assert [epoch for epoch, _ in ends] == [0, 1, 2, 3]
     assert heard == sorted(heard)
+
+
+# ---- what fit is given --------------------------------------------------------------------------
+
+
+def test_one_callback_is_a_list_of_it():
+    trainer, record = trainer_of(), Recording()
+    x, y = rows()
+    trainer.fit(x, y, epochs=1, callbacks=record, verbose=0)
+    assert names(record)[0] == "on_train_begin"
+    stopping = lm.LambdaCallback(on_epoch_begin=lambda epoch, logs: trainer.stop())
+    trainer.fit(x, y, epochs=2, callbacks=stopping, verbose=0)
+    assert len(trainer.resume(x, y, callbacks=lm.LambdaCallback(), verbose=0)) == 2
+    assert trainer.estimate(x, y, epochs=1, callbacks=lm.EarlyStopping("loss")).seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        ([lm.EarlyStopping], "the class EarlyStopping: call it"),
+        ([print], "<built-in function print>"),
+        ("early_stopping", "'e'"),
+    ],
+)
+def test_what_is_no_callback_is_refused(given, got):
+    trainer, (x, y) = trainer_of(), rows()
+    for call in (trainer.fit, trainer.estimate):
+        with pytest.raises(
+            TypeError, match=f"callbacks: expected objects of lm.Callback, got {got}"
+        ):
+            call(x, y, callbacks=given)
+    assert trainer.epoch == 0
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+def test_numbers_that_are_not_whole_are_refused(name):
+    trainer, (x, y) = trainer_of(), rows()
+    for call in (trainer.fit, trainer.estimate):
+        for value in (2.9, 2.0, True, np.True_, "2", None):
+            with pytest.raises(TypeError, match=f"{name} must be a whole number, got {value!r}"):
+                call(x, y, **{name: value})
+        with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+            call(x, y, **{name: 0})
+    assert trainer.epoch == 0
+    assert len(trainer.fit(x, y, epochs=np.int32(2), batch_size=np.uint8(16), verbose=0)) == 2

@@ -787,3 +787,29 @@ def test_aliases_in_a_path(tmp_path):
     (path,) = saving.saved
     error, loss = history["val_mean_absolute_error"][0], history["loss"][0]
     assert Path(path).name == f"{error:.2f}-{loss:.2f}"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_a_link(tmp_path, there):
+    (tmp_path / "disk").mkdir()
+    (link := tmp_path / "run.ckpt").symlink_to(tmp_path / "disk" / "run.ckpt")
+    if there:
+        link.write_bytes(b"")
+    trainer_of_plain().save_checkpoint(link)
+    assert link.is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["run.ckpt"]
+    assert lm.load_checkpoint(link).epoch == 0
+
+
+@pytest.mark.parametrize("state", [{"seen": np.int64(3)}, {"seen": {1, 2}}])
+def test_a_state_that_json_cannot_hold_names_its_callback(tmp_path, state):
+    class Counting(lm.Callback):
+        def get_state(self):
+            return state
+
+    hooks = [lm.EarlyStopping("loss"), Counting(), lm.ModelCheckpoint(tmp_path / "x.ckpt")]
+    said = (
+        rf"Counting.get_state\(\) returned what JSON cannot hold: .*{type(state['seen']).__name__}"
+    )
+    with pytest.raises(TypeError, match=said):
+        trainer_of_plain().fit(*rows(), epochs=1, callbacks=hooks, verbose=0)

@@ -6,6 +6,7 @@ A NumPy array of any numeric dtype, order and byte order passes through untouche
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -243,6 +244,25 @@ def class_weights(
     by_class = np.array([class_weight[c.item()] for c in classes], dtype=np.float64)
     result: AnyArray = by_class[codes]
     return result if weights is None else result * weights.ravel()
+
+
+def at_least_1(what: str, value: Any) -> int:
+    """Return a number of something, such as epochs; NumPy's whole numbers are taken, too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no whole number, or less than 1.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise TypeError(f"{what} must be a whole number, got {value!r}")
+    if number < 1:
+        raise ValueError(f"{what} must be at least 1, got {number}")
+    return number
 
 
 def class_numbers(target: AnyArray) -> AnyArray:

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from lamina._isa import core
 from lamina.budget import Budget
-from lamina.callbacks import Callback, LambdaCallback
-from lamina.data import Dataset, class_weight_spec
+from lamina.callbacks.base import Callback, LambdaCallback, as_callbacks
+from lamina.data import Dataset, at_least_1, class_weight_spec
 from lamina.fitting import Fit, FitPlan
 from lamina.history import History
 from lamina.measuring import Measuring
@@ -79,7 +79,7 @@ class EstimatingTraining:
         shuffle: bool = True,
         sample_weight: ArrayLike | None = None,
         class_weight: Mapping[int, float] | str | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         check_input: bool = True,
     ) -> Estimate:
         """Say how long :meth:`fit` with these arguments would take, and how much memory.
@@ -101,7 +101,7 @@ class EstimatingTraining:
             As in :meth:`fit`.
         shuffle, check_input : bool, default True
             As in :meth:`fit`.
-        callbacks : sequence of Callback, optional
+        callbacks : sequence of Callback or Callback, optional
             Whether one of them keeps the best weights counts in the memory. None is called.
 
         Returns
@@ -130,12 +130,10 @@ class EstimatingTraining:
                 "estimate: a stream says nothing of its rows before it is read; give some thousand "
                 "of them as arrays, and multiply the seconds of an epoch"
             )
-        if epochs < 1:
-            raise ValueError(f"estimate: epochs must be at least 1, got {epochs}")
         plan = FitPlan(
             0,
-            int(epochs),
-            int(batch_size),
+            at_least_1("estimate: epochs", epochs),
+            at_least_1("estimate: batch_size", batch_size),
             bool(shuffle),
             bool(check_input),
             float(validation_split),
@@ -152,7 +150,7 @@ class EstimatingTraining:
             "rows": data.size,
             "validation_rows": 0 if held_out is None else held_out.size,
             "keeps_best": any(
-                getattr(one, "restore_best_weights", False) for one in callbacks or ()
+                getattr(one, "restore_best_weights", False) for one in as_callbacks(callbacks)
             ),
             "shuffle": plan.shuffle,
         }

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from lamina.budget import Budget
-from lamina.callbacks import Callback
+from lamina.callbacks.base import Callback, as_callbacks
 from lamina.fitting import FitPlan, resumed_hooks
 from lamina.history import History
 from lamina.streaming import RESUMED, RESUMED_WITH_OTHER_DATA
@@ -48,7 +48,7 @@ class Resuming:
         *,
         validation_data: tuple[Any, ...] | Stream | None = None,
         sample_weight: ArrayLike | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         verbose: int | str = "auto",
         other_data: bool = False,
         time_budget: float | None = None,
@@ -57,8 +57,9 @@ class Resuming:
 
         It may have been ended by Ctrl-C, an exception, :meth:`stop` inside an epoch or a time
         budget, or with its process (see :func:`lamina.load_checkpoint`). The number of epochs, the
-        batch size and the other settings are those of that fit; weights that were changed since
-        then, by hand or by restoring the best, are those of its last step again. Each callback is
+        batch size and the other settings are those of that fit. Where its end put averaged weights
+        into the model, or the best, those of its last step are back. Do not change weights in
+        between: there the changes are dropped, and elsewhere it goes on with them. Each callback is
         called once for every batch and epoch, however often the fit is interrupted.
 
         Parameters
@@ -115,7 +116,8 @@ class Resuming:
                 "no fit has been" if plan is None else f"the last fit has ended: {plan.stop_reason}"
             )
             raise ValueError(f"resume: {why}; fit(...) trains further epochs")
-        hooks = resumed_hooks(plan, self._hooks, callbacks)
+        asked = None if callbacks is None else as_callbacks(callbacks)
+        hooks = resumed_hooks(plan, self._hooks, asked)
         begin = RESUMED_WITH_OTHER_DATA if other_data else RESUMED
         given = X, y, sample_weight
         return self._run(plan, hooks, given, validation_data, verbose, budget, begin)

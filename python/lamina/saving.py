@@ -51,7 +51,8 @@ class Saving:
         Parameters
         ----------
         path : str or path-like
-            The file. An older one stays until the new one is whole and on the disk.
+            The file. An older one stays until the new one is whole and on the disk; a link stays
+            a link.
 
         Raises
         ------
@@ -86,9 +87,26 @@ class Saving:
         if plan is not None and self._core.fitting:  # else they are as the fit left them
             plan["callbacks"] = states(self._hooks)
         extra = {"trainer": described(self), "history": self.history.to_json(), "plan": plan}
-        text = json.dumps(extra)
+        text = _json(extra)
+        path = os.path.realpath(path) if os.path.islink(path) else os.fspath(path)
         remove_leftovers(path)
-        self._core.save(os.fspath(path), text)
+        self._core.save(path, text)
+
+
+def _json(extra: dict[str, Any]) -> str:
+    """Return the text; an error names the callback whose state cannot be in one."""
+    try:
+        return json.dumps(extra)
+    except (TypeError, ValueError):
+        for one in (extra["plan"] or {}).get("callbacks", ()):
+            try:
+                json.dumps(one["state"])
+            except (TypeError, ValueError) as error:
+                raise TypeError(
+                    f"save_checkpoint: {one['class']}.get_state() returned what JSON cannot hold: "
+                    f"{error}"
+                ) from error
+        raise
 
 
 def described(trainer: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from lamina._config import spec_json
 from lamina._isa import core
 from lamina.budget import Budget
-from lamina.callbacks import Callback
-from lamina.data import class_weight_spec
+from lamina.callbacks.base import Callback, as_callbacks
+from lamina.data import at_least_1, class_weight_spec
 from lamina.estimating import EstimatingTraining
 from lamina.fitting import Fit, FitPlan, check_hooks, hook_params, restore_states, states
 from lamina.heads import Heads
@@ -182,7 +182,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
         shuffle: bool = True,
         sample_weight: ArrayLike | None = None,
         class_weight: Mapping[int, float] | str | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         verbose: int | str = "auto",
         check_input: bool = True,
         time_budget: float | None = None,
@@ -223,7 +223,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
             Multiplies the weight of the rows of each class that are trained on. Balanced: by rows /
             (classes * rows of the class), as in scikit-learn, so that all classes weigh alike; not
             of a stream. Not with several outputs.
-        callbacks : sequence of Callback, optional
+        callbacks : sequence of Callback or Callback, optional
             Called in order.
         verbose : {0, 1, 2, "auto"}, default "auto"
             0 nothing, 1 a bar, 2 a line an epoch, "auto" a bar in a terminal or notebook.
@@ -261,18 +261,16 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
         step. A fit after one on a stream that was stopped inside an epoch begins a new one.
         """
         budget = Budget(time_budget)
-        if epochs < 1:
-            raise ValueError(f"fit: epochs must be at least 1, got {epochs}")
         plan = FitPlan(
             self.epoch,
-            int(epochs),
-            int(batch_size),
+            at_least_1("fit: epochs", epochs),
+            at_least_1("fit: batch_size", batch_size),
             bool(shuffle),
             bool(check_input),
             float(validation_split),
             class_weight_spec(class_weight),
         )
-        hooks = list(callbacks or ())
+        hooks = as_callbacks(callbacks)
         return self._run(plan, hooks, (X, y, sample_weight), validation_data, verbose, budget)
 
     def _run(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["Callback", "LambdaCallback"]
+__all__ = ["Callback", "LambdaCallback", "as_callbacks"]
 
 Logs = Mapping[str, float]
 
@@ -236,3 +236,20 @@ class LambdaCallback(Callback):
         function = self._functions[hook]
         if function is not None:
             function(*given)
+
+
+def as_callbacks(given: Any) -> list[Callback]:
+    """Return what a fit was given as a list: None, one callback, or several.
+
+    Raises
+    ------
+    TypeError
+        If there is something else among them.
+    """
+    hooks = [given] if isinstance(given, Callback) else list(given or ())
+    for hook in hooks:
+        if not isinstance(hook, Callback):
+            a_class = isinstance(hook, type) and issubclass(hook, Callback)
+            got = f"the class {hook.__name__}: call it" if a_class else repr(hook)
+            raise TypeError(f"callbacks: expected objects of lm.Callback, got {got}")
+    return hooks
