@@ -301,3 +301,17 @@ def test_a_stop_inside_an_epoch_leaves_it_open(keras):
     assert [call[0] for call in theirs[-2:]] == ["on_epoch_end", "on_train_end"]
     assert ours[:-1] == theirs[:-2]
     assert ours[-1][0] == "on_train_end"
+
+
+def test_a_further_fit_leaves_what_a_resumed_one_has_shown(board, tmp_path):
+    shows, trainer = board(tmp_path / "logs"), trainer_of()
+    with pytest.raises(KeyboardInterrupt):
+        fit(trainer, shows, lm.LambdaCallback(on_epoch_end=interrupting(2)), epochs=6)
+    trainer.resume(*rows(), validation_data=rows(1), verbose=0)
+    fit(trainer, shows, epochs=2)
+    whole = trainer_of()
+    hook = board(tmp_path / "whole")
+    fit(whole, hook, epochs=6)
+    fit(whole, hook, epochs=2)
+    for part in ("train", "validation"):
+        assert shown(tmp_path / "logs" / part) == shown(tmp_path / "whole" / part)

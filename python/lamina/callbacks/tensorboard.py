@@ -99,10 +99,11 @@ class TensorBoard(Callback, Configurable):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the files."""
         self._close()
+        self._purge_step = None  # a further fit adds to them
 
     def on_exception(self, error: BaseException) -> None:
         """Close the files."""
-        self._close()
+        self.on_train_end()
 
     def get_state(self) -> dict[str, Any]:
         """Return which epoch is to be written next."""
