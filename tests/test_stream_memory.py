@@ -96,6 +96,6 @@ def test_memory_does_not_grow_with_the_file(folder, kind):
     rows, grown = done.stdout.split()
     assert int(rows) == ROWS
     # The predictions of `predict` and what they are joined from, 16 MB; and what an allocator may
-    # keep of windows that are gone (pyarrow's keeps some MB more or less from run to run). Two windows
-    # are there before.
+    # keep of windows that are gone (pyarrow's keeps some MB more or less from run to run). Two
+    # windows are there before.
     assert float(grown) < 16 + 3 * WINDOW_MIB, grown
