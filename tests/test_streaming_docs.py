@@ -1,11 +1,8 @@
 """docs/streaming.md keeps its word: its snippets run and print what they should."""
 
-import contextlib
-import io
-import re
-
 import pytest
 from building import ROOT
+from walkthroughs import lines_printed
 
 PAGE = ROOT / "docs" / "streaming.md"
 
@@ -15,12 +12,7 @@ pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs lie in the sourc
 def test_the_snippets_run(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
     monkeypatch.chdir(tmp_path)
-    text = PAGE.read_text(encoding="utf-8")
-    names, printed = {"__name__": "__main__"}, io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        for block in re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE):
-            exec(compile(block, PAGE.name, "exec"), names)
-    assert printed.getvalue().splitlines() == [
+    assert lines_printed(PAGE) == [
         "True (20000, 1)",
         "20000 True",
         "fit",

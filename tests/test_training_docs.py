@@ -1,13 +1,11 @@
 """docs/training.md keeps its word: its snippets run and print what they should."""
 
-import contextlib
-import io
-import re
 import subprocess
 import sys
 
 import pytest
 from building import ROOT
+from walkthroughs import lines_printed
 
 PAGE = ROOT / "docs" / "training.md"
 
@@ -19,14 +17,9 @@ def test_the_snippets_run(tmp_path, monkeypatch):
     pytest.importorskip("pandas")
     pyplot.switch_backend("Agg")
     monkeypatch.chdir(tmp_path)
-    text = PAGE.read_text(encoding="utf-8")
-    names, printed = {"__name__": "__main__"}, io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        for block in re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE):
-            exec(compile(block, PAGE.name, "exec"), names)
+    said = lines_printed(PAGE)
     pyplot.close("all")
     keys = ["loss", "mean_absolute_error", "val_loss", "val_mean_absolute_error"]
-    said = printed.getvalue().splitlines()
     assert "beside the data" in said.pop(3)  # an estimate, which depends on the machine
     assert said == [
         # Fit

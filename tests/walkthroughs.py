@@ -6,6 +6,8 @@
 <!-- append to PATH, public: NAME, also as lm.NAME -->
 """
 
+import contextlib
+import io
 import json
 import re
 from pathlib import Path
@@ -15,6 +17,16 @@ from building import ROOT
 WALKTHROUGHS = sorted((ROOT / "docs").glob("add-*.md"))
 BLOCK = re.compile(r"<!-- (.+?) -->\n```(cpp|python)\n(.*?)```\n", re.DOTALL)
 TEXT = r'("(?:[^"\\]|\\.)*")'
+
+
+def lines_printed(page: Path) -> list[str]:
+    """Run the Python snippets of a page one after the other; return what they print."""
+    text = page.read_text(encoding="utf-8")
+    names, printed = {"__name__": "__main__"}, io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for block in re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE):
+            exec(compile(block, page.name, "exec"), names)
+    return printed.getvalue().splitlines()
 
 
 def blocks(path: Path) -> list[tuple[str, str, str]]:
