@@ -47,7 +47,7 @@ PYTHON_FLOORS = [
     ["layers"],
     ["network", "predictor", "summary", "memory"],
     ["model"],
-    ["callbacks", "gradients", "heads"],
+    ["callbacks", "diagnosis", "gradients", "heads"],
     ["history", "history_files", "history_lines", "history_plot", "history_record"],
     ["estimating", "finding", "fitting", "given_data", "measuring", "online", "streaming"],
     ["resuming", "saving"],

@@ -1,0 +1,186 @@
+"""Facts: the numbers that a diagnosis is made from, apart from how they are gathered.
+
+A rule sees facts alone. So it can be tested on numbers, and what it would have said of a thousand
+trainings can be asked again without training them again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["ColumnFacts", "DataFacts", "Facts", "LayerFacts", "TrialFacts"]
+
+
+@dataclasses.dataclass
+class LayerFacts:
+    """A layer, and what `fit(..., monitor=True)` or the doctor measured of it.
+
+    Parameters
+    ----------
+    name, kind : str
+        Its name in the model, and its class.
+    activation : str
+        The name of its activation, "linear" if it has none.
+    output : bool
+        Whether the model's output is its own.
+    units : int
+        Its width.
+    values : dict of list of float
+        By statistic, in the order of the epochs; NaN where it does not apply. See
+        ``History.layers``.
+    """
+
+    name: str
+    kind: str = "Dense"
+    activation: str = "linear"
+    output: bool = False
+    units: int = 0
+    values: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class ColumnFacts:
+    """A column that the model reads as it is given (behind no layer that scales it).
+
+    Parameters
+    ----------
+    name : str
+        Its number, or its name in a table.
+    mean, spread, low, high : float
+        Of the training rows; spread is the standard deviation.
+    validation_mean, validation_spread : float or None
+        Of the validation rows.
+    shift : float or None
+        How far training and validation rows are apart: the Kolmogorov-Smirnov distance, 0 to 1.
+    """
+
+    name: str
+    mean: float
+    spread: float
+    low: float
+    high: float
+    validation_mean: float | None = None
+    validation_spread: float | None = None
+    shift: float | None = None
+
+
+@dataclasses.dataclass
+class DataFacts:
+    """What the data are like.
+
+    Parameters
+    ----------
+    rows, validation_rows : int
+        How many.
+    columns : list of ColumnFacts
+        Of the numeric inputs that no layer scales.
+    scaled : bool
+        Whether a layer of the model scales the inputs.
+    classes : list of int
+        Rows of each class of the training data; empty for a regression.
+    validation_classes : list of int
+        The same of the validation data.
+    recall : list of float
+        Of the validation rows of each class (of the training rows without them), the share that
+        the model finds.
+    target_mean, target_spread : float or None
+        Of a regression.
+    """
+
+    rows: int
+    validation_rows: int = 0
+    columns: list[ColumnFacts] = dataclasses.field(default_factory=list)
+    scaled: bool = False
+    classes: list[int] = dataclasses.field(default_factory=list)
+    validation_classes: list[int] = dataclasses.field(default_factory=list)
+    recall: list[float] = dataclasses.field(default_factory=list)
+    target_mean: float | None = None
+    target_spread: float | None = None
+
+
+@dataclasses.dataclass
+class TrialFacts:
+    """What came of a small training that the doctor made, on copies.
+
+    Parameters
+    ----------
+    name : str
+        ``"reference"``: a plain network that was trained anew; ``"longer"``, ``"slower"``,
+        ``"faster"``: this model, trained on as it was, with a tenth or ten times its rate.
+    epochs : int
+        How many.
+    train_loss, val_loss : float
+        In inference mode, at its best epoch; infinite if it diverged.
+    """
+
+    name: str
+    epochs: int
+    train_loss: float
+    val_loss: float
+
+
+@dataclasses.dataclass
+class Facts:
+    """All that a diagnosis is made from; what nobody has measured is empty or None.
+
+    Parameters
+    ----------
+    loss, val_loss, train_loss_eval, learning_rate : list of float
+        By epoch; empty, or NaN where it was not measured.
+    epoch : list of int
+        Their numbers.
+    final_train_loss, final_val_loss : float or None
+        In inference mode, of the weights that the training ended with.
+    baseline_loss : float or None
+        Of the best constant prediction, on the validation rows if there are any.
+    stop_reason : str or None
+        Why the training ended.
+    layers : list of LayerFacts
+        In the order of the model.
+    data : DataFacts or None
+        Of the data, for who has them.
+    trials : list of TrialFacts
+        Of the doctor.
+    about : dict
+        Plain words and numbers on the training: "loss" (name), "optimizer", "batch_size", …
+    """
+
+    loss: list[float] = dataclasses.field(default_factory=list)
+    val_loss: list[float] = dataclasses.field(default_factory=list)
+    train_loss_eval: list[float] = dataclasses.field(default_factory=list)
+    learning_rate: list[float] = dataclasses.field(default_factory=list)
+    epoch: list[int] = dataclasses.field(default_factory=list)
+    final_train_loss: float | None = None
+    final_val_loss: float | None = None
+    baseline_loss: float | None = None
+    stop_reason: str | None = None
+    layers: list[LayerFacts] = dataclasses.field(default_factory=list)
+    data: DataFacts | None = None
+    trials: list[TrialFacts] = dataclasses.field(default_factory=list)
+    about: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def trial(self, name: str) -> TrialFacts | None:
+        """Return what came of the trial of that name, if it was made."""
+        return next((one for one in self.trials if one.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in JSON's types (and NaN)."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Facts:
+        """Return what :meth:`to_dict` gave; fields that are not known are ignored."""
+        facts: Facts = _made(cls, fields)
+        facts.layers = [_made(LayerFacts, one) for one in fields.get("layers", [])]
+        facts.trials = [_made(TrialFacts, one) for one in fields.get("trials", [])]
+        if fields.get("data") is not None:
+            facts.data = _made(DataFacts, fields["data"])
+            facts.data.columns = [_made(ColumnFacts, one) for one in fields["data"]["columns"]]
+        return facts
+
+
+def _made(kind: Any, fields: Mapping[str, Any]) -> Any:
+    known = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{key: value for key, value in fields.items() if key in known})

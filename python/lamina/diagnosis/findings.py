@@ -1,0 +1,94 @@
+"""Findings: what a diagnosis says, in words, with the numbers that it rests on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+__all__ = ["Diagnosis", "Finding"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that a diagnosis has found.
+
+    Parameters
+    ----------
+    code : str
+        Which, for instance ``"OVERFIT"``.
+    level : {"problem", "hint"}
+        A problem wants to be mended; a hint is worth a look.
+    message : str
+        What was found, in a sentence, with the numbers.
+    suggestion : str
+        The one thing to try first.
+    evidence : mapping of str to float or str
+        The numbers that it rests on, by name.
+    layer, column : str or None
+        Where.
+    epoch : int or None
+        Since when.
+    """
+
+    code: str
+    level: str
+    message: str
+    suggestion: str
+    evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    layer: str | None = None
+    column: str | None = None
+    epoch: int | None = None
+
+    def __str__(self) -> str:
+        """Return it as two lines."""
+        return f"{self.level} {self.code}: {self.message}\n    {self.suggestion}"
+
+
+class Diagnosis(Sequence[Finding]):
+    """The findings of a training, problems first; empty if nothing was found.
+
+    Attributes
+    ----------
+    verdict : {"good fit", "underfitting", "overfitting", "undecided"}
+        What the relation of training and validation tells.
+    reason : str
+        Why, with the numbers.
+    """
+
+    def __init__(self, findings: Sequence[Finding], verdict: str, reason: str) -> None:
+        self.verdict = verdict
+        self.reason = reason
+        self._findings = sorted(findings, key=lambda one: one.level != "problem")
+
+    @property
+    def problems(self) -> list[Finding]:
+        """The findings that want to be mended."""
+        return [one for one in self._findings if one.level == "problem"]
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the problems, each once."""
+        return list(dict.fromkeys(one.code for one in self.problems))
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return a finding by its place."""
+        return self._findings[place]
+
+    def __len__(self) -> int:
+        """Return how many findings there are."""
+        return len(self._findings)
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Go through the findings."""
+        return iter(self._findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in JSON's types."""
+        findings = [dataclasses.asdict(one) for one in self._findings]
+        return {"verdict": self.verdict, "reason": self.reason, "findings": findings}
+
+    def __repr__(self) -> str:
+        """Return everything as text."""
+        lines = [f"{self.verdict}: {self.reason}", *map(str, self._findings)]
+        return "\n".join(lines)
