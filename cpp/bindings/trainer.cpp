@@ -82,7 +82,7 @@ void begin_fit(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                std::uint64_t epochs, bool shuffle, std::optional<int> num_threads, bool check_input,
                Index block_rows, Index tile_elements, bool exact_threads,
                std::optional<Index> first_row, Index stream_rows, int begin,
-               std::uint32_t window_number, Index window_begin) {
+               std::uint32_t window_number, Index window_begin, bool watch) {
   Data d = window(data(inputs, targets, weights, rows), first_row);
   const py::gil_scoped_release release;
   trainer.begin_fit(std::move(d), {batch_size,
@@ -94,7 +94,8 @@ void begin_fit(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                                    stream_rows,
                                    Begin{begin},
                                    window_number,
-                                   window_begin});
+                                   window_begin,
+                                   watch});
 }
 
 std::uint64_t signature_of(const Inputs& inputs, const Targets& targets,
@@ -105,9 +106,10 @@ std::uint64_t signature_of(const Inputs& inputs, const Targets& targets,
 }
 
 py::dict memory(const Trainer& trainer, Index batch_size, bool shuffle,
-                std::optional<int> num_threads, Index rows, Index validation_rows,
-                bool keeps_best) {
+                std::optional<int> num_threads, Index rows, Index validation_rows, bool keeps_best,
+                bool watch) {
   FitOptions options;
+  options.watch = watch;
   options.batch_size = batch_size;
   options.shuffle = shuffle;
   options.num_threads = num_threads.value_or(0);
@@ -124,6 +126,15 @@ py::dict epoch_dict(const Trainer& trainer, const EpochResult& result) {
   out["reason"] = result.reason;
   out["means"] = named(trainer, result.means);
   out["penalty"] = result.penalty;
+  py::dict layers;
+  for (const LayerNorms& one : result.norms) {
+    py::dict norms;
+    norms["gradient_norm"] = one.gradient;
+    norms["update_norm"] = one.update;
+    norms["weight_norm"] = one.weight;
+    layers[py::str(one.layer)] = norms;
+  }
+  out["layers"] = layers;
   return out;
 }
 
@@ -209,6 +220,29 @@ py::tuple evaluate(Trainer& trainer, const Inputs& inputs, const Targets& target
     const py::gil_scoped_release release;
     means = trainer.evaluate(std::move(d), batch_size, num_threads.value_or(0), signals_and(show),
                              values, looking, running.value_or(nullptr));
+  }
+  return py::make_tuple(named(trainer, means), out);
+}
+
+py::tuple observe(Trainer& trainer, const Inputs& inputs, const Targets& targets,
+                  const std::optional<py::array>& weights,
+                  const std::optional<std::vector<std::int64_t>>& rows,
+                  std::optional<int> num_threads) {
+  Data d = data(inputs, targets, weights, rows);
+  std::vector<LayerStatistics> layers;
+  std::vector<double> means;
+  {
+    const py::gil_scoped_release release;
+    means = trainer.observe(std::move(d), num_threads.value_or(0), layers);
+  }
+  py::dict out;
+  for (const LayerStatistics& one : layers) {
+    py::dict statistics;
+    statistics["mean"] = one.mean;
+    statistics["spread"] = one.spread;
+    statistics["dead"] = one.dead;
+    statistics["saturated"] = one.saturated;
+    out[py::str(one.layer)] = statistics;
   }
   return py::make_tuple(named(trainer, means), out);
 }
@@ -310,11 +344,12 @@ void bind_trainer(py::module_& m) {
       .def_property_readonly("fitting", &Trainer::fitting)
       .def_property_readonly("nbytes", &Trainer::bytes)
       .def("memory", &memory, "batch_size"_a, "shuffle"_a, "num_threads"_a, "rows"_a,
-           "validation_rows"_a, "keeps_best"_a)
+           "validation_rows"_a, "keeps_best"_a, "watch"_a = false)
       .def("begin_fit", &begin_fit, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
            "batch_size"_a, "epochs"_a, "shuffle"_a, "num_threads"_a, "check_input"_a,
            "block_rows"_a, "tile_elements"_a, "exact_threads"_a, "first_row"_a = none,
-           "stream_rows"_a = 0, "begin"_a = 0, "window"_a = 0, "window_begin"_a = 0)
+           "stream_rows"_a = 0, "begin"_a = 0, "window"_a = 0, "window_begin"_a = 0,
+           "watch"_a = false)
       .def("run_epoch", &run_epoch, "tick"_a = none, "on_batch"_a = none, "every"_a = 1)
       .def("run_window", &run_window, "tick"_a = none, "on_batch"_a = none, "every"_a = 1,
            "seconds"_a = none)
@@ -331,6 +366,8 @@ void bind_trainer(py::module_& m) {
       .def("evaluate", &evaluate, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
            "batch_size"_a, "num_threads"_a, "predictions"_a = std::vector<bool>(),
            "looking"_a = false, "running"_a = none, "first_row"_a = none, "show"_a = none)
+      .def("observe", &observe, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
+           "num_threads"_a)
       .def("compute_gradients", &compute_gradients, "inputs"_a, "targets"_a, "sample_weight"_a,
            "num_threads"_a)
       .def("train_rows", &train_rows, "x"_a, "y"_a, "sample_weight"_a, "names"_a, "num_threads"_a,
@@ -339,6 +376,8 @@ void bind_trainer(py::module_& m) {
            "num_threads"_a, "cuts"_a)
       .def("keep_best", &Trainer::keep_best, "value"_a, "epoch"_a)
       .def("restore_best", &Trainer::restore_best)
+      .def_property_readonly("shows_best",
+                             [](const Trainer& self) { return self.state.shows_best; })
       .def("keep_good", &Trainer::keep_good)
       .def("restore_good", &Trainer::restore_good)
       .def("reset", &Trainer::reset)

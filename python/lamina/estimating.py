@@ -240,11 +240,11 @@ class _Probe:
             if end["end"] != "stopped" or budget.is_over():
                 return end
 
-    def _measure(self, result: Mapping[str, Any]) -> dict[str, float]:
+    def _measure(self, result: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
         begin = time.perf_counter()
         logs = self._trainer._measuring.logs(result, self._part, self._held_out)
         self._ends.append(time.perf_counter() - begin)
-        return dict(logs)
+        return dict(logs), {}
 
     def _rate(self) -> tuple[float, float]:
         """Return the seconds of a row, and what warming up took beyond that."""

@@ -32,7 +32,10 @@ __all__ = [
 ]
 
 Train = Callable[..., Mapping[str, Any]]
-Measure = Callable[[Mapping[str, Any]], Mapping[str, float]]
+# Returns the logs of an epoch, and of a monitored fit what is known of each layer.
+Measure = Callable[
+    [Mapping[str, Any]], tuple[Mapping[str, float], Mapping[str, Mapping[str, float]]]
+]
 
 
 @dataclasses.dataclass
@@ -66,6 +69,7 @@ class FitPlan:
     check_input: bool = True
     validation_split: float = 0.0
     class_weight: Any = None
+    monitor: bool = False
     validation_signature: int | str | None = None  # of validation_data, as the core marks data
     # How far it has come:
     opened: int = -1  # the last epoch that the callbacks know to have begun
@@ -101,6 +105,9 @@ class Fit:
         The time that it has.
     measured_rows : int, default 0
         That are predicted after each epoch.
+    train_loss : callable, optional
+        Returns the loss as validation data are measured, on as many rows of the training data; it
+        is called once, at the end.
     """
 
     def __init__(
@@ -111,7 +118,9 @@ class Fit:
         progress: Progress,
         budget: Budget,
         measured_rows: int = 0,
+        train_loss: Callable[[], float | None] | None = None,
     ) -> None:
+        self._train_loss = train_loss
         self._budget, self._pace = budget, Pace(measured_rows)
         self._trainer = trainer
         self._plan = plan
@@ -162,11 +171,13 @@ class Fit:
         """Run the epochs and the hooks around them, and tell the callbacks what goes wrong."""
         plan = self._plan
         try:
+            self._trainer.history.final = None
             for hook in self._hooks:
                 hook.on_train_begin({})
             self._run_epochs(train, measure)
             for hook in self._hooks:
                 hook.on_train_end(self._last_logs())
+            self._measure_end()
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             if interrupted and not plan.ended:
@@ -239,16 +250,33 @@ class Fit:
         plan, trainer = self._plan, self._trainer
         assert plan.result is not None
         begin = time.perf_counter()
-        logs, rate = dict(measure(plan.result)), plan.result["learning_rate"]
+        logs, layers = measure(plan.result)
+        logs, rate = dict(logs), plan.result["learning_rate"]
         epoch = trainer.epoch - 1
         with uninterrupted():
             plan.result = None
             plan.due = Due("on_epoch_end", epoch, logs)
             for record in (self.history, trainer.history):
-                record.append(epoch, logs, rate)
+                record.append(epoch, logs, rate, layers)
         self._progress.epoch_done(epoch, logs)
         self._call_due()
         self._pace.ended(time.perf_counter() - begin)
+
+    def _measure_end(self) -> None:
+        """Note how the weights that are left do on training and on validation data."""
+        plan, core = self._plan, self._trainer._core
+        values = self.history.history.get("val_loss", [])
+        went_back = (plan.stop_reason or "").startswith(("diverged", "TerminateOnNaN"))
+        if self._train_loss is None or not values or core.cursor > 0 or not plan.ended or went_back:
+            return
+        epoch = plan.best_epoch if core.shows_best else self.history.epoch[-1]
+        if epoch not in self.history.epoch or not self._budget.allows(self._pace.end):
+            return
+        loss = self._train_loss()
+        if loss is not None:
+            val_loss = values[self.history.epoch.index(epoch)]
+            final = {"epoch": epoch, "train_loss_eval": loss, "val_loss": val_loss}
+            self.history.final, self._trainer.history.final = final, dict(final)
 
     def _call_due(self) -> None:
         """Call the hooks that have not been called; one that raises counts as called."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from lamina.fitting import FitPlan
 from lamina.heads import Heads
 from lamina.streaming import RESUMED, StreamData, check_stream, refuse_beside_stream, signature
 from lamina.streams import Stream, as_stream, is_stream
+from lamina.watching import draw_rows, measure_sample, sample, sample_rows
 
 __all__ = ["GivenData"]
 
@@ -73,6 +75,50 @@ class GivenData:
             if isinstance(data, StreamData):
                 check_stream(self, data, plan.batch_size, plan.shuffle)
         return mark
+
+    def _unweighted(
+        self, plan: FitPlan, given: tuple[Any, Any, Any], data: Dataset | StreamData
+    ) -> Dataset | StreamData:
+        """Return what is trained on without class weights, which validation data do not have."""
+        if plan.class_weight is None:
+            return data
+        if isinstance(data, StreamData):
+            return self._streamed(data.stream, 1)
+        return self._dataset(*given)._replace(rows=data.rows)
+
+    def _watched(
+        self, plan: FitPlan, given: tuple[Any, Any, Any], data: Dataset | StreamData
+    ) -> Callable[[], Dataset | None] | None:
+        """Return what gives the rows that a fit looks at after each epoch, if it is to monitor.
+
+        To be called when the data have been checked.
+        """
+        if not plan.monitor:
+            return None
+        count = sample_rows(data.size)
+        whole = self._unweighted(plan, given, data)
+        return functools.cache(lambda: sample(whole, count, self.seed))
+
+    def _train_loss_like(
+        self,
+        plan: FitPlan,
+        given: tuple[Any, Any, Any],
+        data: Dataset | StreamData,
+        held_out: Dataset | StreamData | None,
+    ) -> Callable[[], float] | None:
+        """Return what measures as many rows that are trained on as are held out, in memory."""
+        if held_out is None or held_out.size is None or isinstance(data, StreamData):
+            return None
+        count = held_out.size
+        whole = self._unweighted(plan, given, data)
+        assert isinstance(whole, Dataset)
+
+        def measure() -> float:
+            places = draw_rows(data.size, min(count, data.size), self.seed)
+            rows = places if data.rows is None else [data.rows[place] for place in places]
+            return measure_sample(self, whole._replace(rows=rows))[0]
+
+        return measure
 
     def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         target = data.targets[0]

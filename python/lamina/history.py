@@ -45,6 +45,21 @@ class History(Record):
         Why the training ended.
     seed : int or None
         The seed it ran with.
+    layers : dict of dict of list of float
+        Of fits with ``monitor=True``, by layer and statistic, in the order of `epoch`; NaN where a
+        statistic does not apply. Over a sample of the training rows, in inference mode, at the
+        epoch's end: ``mean`` and ``spread`` (standard deviation) of the layer's outputs, over rows
+        and units; ``dead``, the share of units that no row gets off the flat end of an activation
+        with one (ReLU's 0); ``saturated``, the share that lies within 2 % of an end of an
+        activation with two (sigmoid, tanh) in nine rows of ten, of hidden layers. Of the epoch's
+        last step on a full batch: ``gradient_norm`` (before clipping), ``update_norm`` and
+        ``weight_norm``, Euclidean, over the layer's trainable weights, and their
+        ``update_ratio`` = update_norm / weight_norm, often about 0.001.
+    final : dict or None
+        ``{"epoch", "train_loss_eval", "val_loss"}`` of the weights that a fit with validation data
+        ended with, both losses measured in the same way: without dropout, on as many rows. Between
+        ``loss``, a mean over an epoch with dropout while the weights moved, and ``val_loss``
+        no fair comparison is possible. None where the last epoch was not completed, or of a stream.
 
     Examples
     --------
@@ -62,7 +77,11 @@ class History(Record):
     """
 
     def append(
-        self, epoch: int, logs: Mapping[str, float], learning_rate: float = math.nan
+        self,
+        epoch: int,
+        logs: Mapping[str, float],
+        learning_rate: float = math.nan,
+        layers: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         """Add an epoch.
 
@@ -74,7 +93,17 @@ class History(Record):
             Its values. Keys may differ from those of other epochs.
         learning_rate : float, optional
             What its last step used. Default: NaN, nobody knows.
+        layers : mapping of mapping of str to float, optional
+            By layer the statistics of a monitored fit, see :attr:`layers`.
         """
+        for name, statistics in (layers or {}).items():
+            known = self.layers.setdefault(name, {})
+            for key in statistics:
+                known.setdefault(key, [float("nan")] * len(self.epoch))
+        for name, known in self.layers.items():
+            given = (layers or {}).get(name, {})
+            for key, values in known.items():
+                values.append(float(given.get(key, float("nan"))))
         for key in logs:
             self.history.setdefault(key, [float("nan")] * len(self.epoch))
         for key, values in self.history.items():
@@ -90,6 +119,10 @@ class History(Record):
         later._learning_rate = [self._learning_rate[place] for place in places]
         later.history = {
             key: [values[place] for place in places] for key, values in self.history.items()
+        }
+        later.layers = {
+            name: {key: [values[place] for place in places] for key, values in known.items()}
+            for name, known in self.layers.items()
         }
         return later
 

@@ -66,8 +66,16 @@ def json_state(source: str | os.PathLike[str]) -> dict[str, Any]:
             "learning_rate": _numbers(fields["learning_rate"]),
             "history": values,
             **{key: fields[key] for key in ("best_epoch", "best_epoch_by", "stop_reason")},
+            "layers": {
+                layer: {key: _numbers(column) for key, column in statistics.items()}
+                for layer, statistics in fields.get("layers", {}).items()
+            },
+            "final": _final(fields.get("final")),
         }
-        _check_lengths(len(state["epoch"]), {"learning_rate": state["learning_rate"], **values})
+        columns = {"learning_rate": state["learning_rate"], **values}
+        for layer, statistics in state["layers"].items():
+            columns.update({f"{layer}/{key}": column for key, column in statistics.items()})
+        _check_lengths(len(state["epoch"]), columns)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         what = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"History.from_json: not a history of History.to_json: {what}") from None
@@ -128,6 +136,12 @@ def frame(columns: Mapping[str, Sequence[float]], library: str | None) -> Any:
     raise ImportError(
         f"History.to_frame needs {wanted}: python -m pip install {library or 'pandas'}"
     )
+
+
+def _final(values: Mapping[str, Any] | None) -> dict[str, float] | None:
+    if values is None:
+        return None
+    return {key: int(v) if key == "epoch" else _number(v) for key, v in values.items()}
 
 
 def _numbers(values: Sequence[Any]) -> list[float]:

@@ -15,7 +15,19 @@ from lamina.history_files import csv_columns, csv_text, frame, json_state, json_
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Record"]
+__all__ = ["LAYER_STATISTICS", "Record"]
+
+# What is known of a layer in each epoch of a monitored fit.
+LAYER_STATISTICS = (
+    "mean",
+    "spread",
+    "dead",
+    "saturated",
+    "gradient_norm",
+    "update_norm",
+    "weight_norm",
+    "update_ratio",
+)
 
 
 class Record:
@@ -26,6 +38,8 @@ class Record:
         self.history: dict[str, list[float]] = {}
         self.seed = seed
         self.stop_reason: str | None = None
+        self.layers: dict[str, dict[str, list[float]]] = {}
+        self.final: dict[str, float] | None = None
         self._learning_rate: list[float] = []
         self._best_epoch: int | None = None
 
@@ -180,6 +194,7 @@ class Record:
         history.epoch, history.history = state["epoch"], state["history"]
         history._learning_rate = state["learning_rate"]
         history.stop_reason = state["stop_reason"]
+        history.layers, history.final = state["layers"], state["final"]
         if state["best_epoch_by"] == "callback":
             history.best_epoch = state["best_epoch"]
         return history
@@ -208,6 +223,8 @@ class Record:
             "best_epoch": best,
             "best_epoch_by": None if best is None else by,
             "stop_reason": self.stop_reason,
+            **({"layers": self.layers} if self.layers else {}),
+            **({"final": self.final} if self.final else {}),
         }
 
     def __eq__(self, other: object) -> bool:

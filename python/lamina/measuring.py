@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,11 @@ from lamina.heads import Heads, Measured
 from lamina.network import flat_specs
 from lamina.progress import RowsBar
 from lamina.streaming import StreamData
+from lamina.watching import layer_values, measure_sample
 
 __all__ = ["Measuring"]
+
+LayerValues = dict[str, dict[str, float]]
 
 
 class Measuring:
@@ -39,12 +43,30 @@ class Measuring:
 
     @contextlib.contextmanager
     def of(
-        self, data: Dataset | StreamData, held_out: Dataset | StreamData | None
-    ) -> Iterator[Callable[[Mapping[str, Any]], dict[str, float]]]:
-        """Yield what makes the logs of an epoch of a fit to such data; see :meth:`logs`."""
+        self,
+        data: Dataset | StreamData,
+        held_out: Dataset | StreamData | None,
+        watched: Callable[[], Dataset | None] | None = None,
+    ) -> Iterator[Callable[[Mapping[str, Any]], tuple[dict[str, float], LayerValues]]]:
+        """Yield what makes the logs of an epoch of a fit to such data; see :meth:`logs`.
+
+        Of a monitored fit it also returns what is known of each layer; `watched` gives the rows
+        that are looked at then, if there are any.
+        """
         self._held_out = held_out
+
+        def measure(result: Mapping[str, Any]) -> tuple[dict[str, float], LayerValues]:
+            if watched is None:
+                return self.logs(result, data, held_out), {}
+            layers: LayerValues = {}
+            rows, loss = watched(), math.nan
+            if rows is not None:
+                loss, layers = measure_sample(self._trainer, rows)
+            logs = self.logs(result, data, held_out, loss)
+            return logs, layer_values(layers, result["layers"])
+
         try:
-            yield lambda result: self.logs(result, data, held_out)
+            yield measure
         finally:
             self._held_out = None
 
@@ -122,6 +144,7 @@ class Measuring:
         result: Mapping[str, Any],
         data: Dataset | StreamData,
         held_out: Dataset | StreamData | None,
+        train_loss_eval: float | None = None,
     ) -> dict[str, float]:
         """Return the logs of an epoch: the core's result, and what is measured now."""
         logs: dict[str, float] = dict(result["means"])
@@ -129,6 +152,8 @@ class Measuring:
             logs = {**self(data), **logs}
         if self._penalized():
             logs["penalty"] = result["penalty"]
+        if train_loss_eval is not None:
+            logs["train_loss_eval"] = train_loss_eval
         if held_out is not None:
             logs.update({f"val_{name}": value for name, value in self(held_out).items()})
         return logs
@@ -138,10 +163,11 @@ class Measuring:
         measured = [held_out, data if self._sets_on_training() else None]
         return sum(one.size or 0 for one in measured if one is not None)
 
-    def keys(self, *, validated: bool) -> list[str]:
+    def keys(self, *, validated: bool, monitored: bool = False) -> list[str]:
         """Return the keys that the logs of a fit will have."""
         names = self._heads.keys(sets=self._sets_on_training())
         keys = [*names, *(["penalty"] if self._penalized() else [])]
+        keys += ["train_loss_eval"] if monitored else []
         measured = self._heads.keys(sets=True) if validated else []
         return keys + [f"val_{name}" for name in measured]
 

@@ -129,6 +129,7 @@ def training(
     settings: tuple[Any, ...],
     begun: Callable[[], None],
     begin: int = ANEW,
+    watch: bool = False,
 ) -> Iterator[Train]:
     """Begin a fit of the core, or go on with one; yield what trains an epoch up to its end.
 
@@ -145,12 +146,16 @@ def training(
         Called as soon as the core has begun, before any Ctrl-C.
     begin : {ANEW, RESUMED, RESUMED_WITH_OTHER_DATA}
         How.
+    watch : bool, default False
+        Whether an epoch's last full step is measured, layer by layer.
     """
     core = trainer._core
     if isinstance(data, Dataset):
         if begin == RESUMED:
             _check_signature(core, data, settings)
-        with _core_fit(core, lambda: core.begin_fit(*data, *settings, begin=begin), begun):
+        with _core_fit(
+            core, lambda: core.begin_fit(*data, *settings, begin=begin, watch=watch), begun
+        ):
             yield lambda tick, on_batch, every, budget: core.run_window(
                 tick, on_batch, every, budget.left
             )
@@ -167,7 +172,7 @@ def training(
             _check_signature(core, first.data, settings)
             number, rows, first = _window_of(core.cursor, first, windows)
         where = {"first_row": first.first_row, "window": number, "window_begin": rows}
-        rest = {"stream_rows": data.size or 0, "begin": begin}
+        rest = {"stream_rows": data.size or 0, "begin": begin, "watch": watch}
         waiting: Iterable[Window] = itertools.chain([first], windows)
 
         def train(tick: Any, on_batch: Any, every: int, budget: Budget) -> Mapping[str, Any]:

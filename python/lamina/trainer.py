@@ -186,6 +186,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
         verbose: int | str = "auto",
         check_input: bool = True,
         time_budget: float | None = None,
+        monitor: bool = False,
     ) -> History:
         """Train for some further epochs.
 
@@ -235,6 +236,11 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
             be restored: within 5 % or one step, and never without a step. If the measurements at
             the end of an epoch would take longer than what is left, they are left to
             :meth:`resume`, which goes on where the fit stopped, bit for bit.
+        monitor : bool, default False
+            Look into the layers at each epoch's end, for a few per cent of the time at most:
+            ``history.layers`` has mean and spread of their outputs, shares of dead and saturated
+            units, norms of gradients and updates, and the logs get ``train_loss_eval``, the loss of
+            a sample of the training rows measured as validation data are. The weights' bits stay.
 
         Returns
         -------
@@ -269,6 +275,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
             bool(check_input),
             float(validation_split),
             class_weight_spec(class_weight),
+            bool(monitor),
         )
         hooks = as_callbacks(callbacks)
         return self._run(plan, hooks, (X, y, sample_weight), validation_data, verbose, budget)
@@ -299,20 +306,24 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
             hook.trainer = self
             hook.model = self.model
             hook.params = hook_params(plan, data.size, done)
-            hook.check(self._measuring.keys(validated=held_out is not None))
-        fit = Fit(self, plan, hooks, progress, budget, self._measuring.rows(data, held_out))
+            hook.check(self._measuring.keys(validated=held_out is not None, monitored=plan.monitor))
+        watched = self._watched(plan, given, data)
+        rows = self._measuring.rows(data, held_out)
+        ending = self._train_loss_like(plan, given, data, held_out)
+        fit = Fit(self, plan, hooks, progress, budget, rows, ending)
         left = plan.epochs - done
         settings = (
             *(plan.batch_size, left, plan.shuffle, self.num_threads, plan.check_input),
             *self._scheduling,
         )
-        measuring = self._measuring.of(data, held_out)
+        measuring = self._measuring.of(data, held_out, watched)
 
         def begun() -> None:
             plan.validation_signature = mark
             self._begun(plan, hooks, begin)
 
-        with training(self, data, settings, begun, begin) as train, progress, measuring as measure:
+        run = training(self, data, settings, begun, begin, plan.monitor)
+        with run as train, progress, measuring as measure:
             fit.run(train, measure)
         return fit.history
 
@@ -402,6 +413,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
         validation_rows: int = 0,
         keeps_best: bool = False,
         shuffle: bool = True,
+        monitor: bool = False,
     ) -> dict[str, int]:
         """Return the bytes that a fit holds beside the data, by what they are for.
 
@@ -420,7 +432,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
             Rows measured on after each epoch.
         keeps_best : bool, default False
             Whether a callback keeps the best weights, as EarlyStopping does.
-        shuffle : bool, default True
+        shuffle, monitor : bool, default True and False
             As for :meth:`fit`.
 
         Returns
@@ -443,7 +455,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
                 "memory: expected batch_size of at least 1, rows and validation_rows of at least "
                 f"0, got {batch_size}, {rows} and {validation_rows}"
             )
-        how = batch_size, shuffle, self.num_threads, rows, validation_rows, keeps_best
+        how = batch_size, shuffle, self.num_threads, rows, validation_rows, keeps_best, monitor
         return {what: int(size) for what, size in self._core.memory(*how).items()}
 
     def summary(self, **options: Any) -> None:

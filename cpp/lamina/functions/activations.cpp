@@ -1,6 +1,7 @@
 #include "lamina/functions/activations.hpp"
 
 #include <array>
+#include <cmath>
 
 namespace lamina {
 namespace {
@@ -93,6 +94,21 @@ std::optional<Blend> blend_of(const Choice& activation) {
 bool is_row_wise(const Choice& activation) {
   if (const auto b = blend_of(activation)) return is_row_wise(b->function);
   return Activations::visit(activation.index, []<class F>() { return RowWise<F>; });
+}
+
+// The function itself is asked: nobody has to keep a list.
+Ends ends_of(const Choice& activation) {
+  Ends ends;
+  if (blend_of(activation) || is_row_wise(activation)) return ends;
+  constexpr double kFar = 1e4, kFlat = 1e-3;
+  const std::array<double, 5> x = {-2 * kFar, -kFar, 0, kFar, 2 * kFar};
+  std::array<double, 5> y;
+  activation_kernels<double>(activation.index)
+      .forward(activation.parameters.data(), 5, 1, x.data(), y.data());
+  if (std::abs(y[0] - y[1]) < kFlat) ends.low = y[0];
+  if (std::abs(y[4] - y[3]) < kFlat) ends.high = y[4];
+  ends.at_zero = y[2];
+  return ends;
 }
 
 const char* suitable_initializer(const Choice& activation) {

@@ -37,6 +37,15 @@ bool is_row_wise(const Choice& activation);
 // The initialiser of a kernel before this activation that keeps the spread of signals.
 const char* suitable_initializer(const Choice& activation);
 
+// Where an elementwise activation is flat: the values that it approaches far to the left and to the
+// right, NaN where it goes on. Row-wise and learned ones have none.
+struct Ends {
+  double low = std::numeric_limits<double>::quiet_NaN(), high = low, at_zero = low;
+  bool both() const { return low == low && high == high; }
+  double one() const { return low == low ? low : high; }  // if there is one
+};
+Ends ends_of(const Choice& activation);
+
 // A learned activation taken apart: the function that is blended with its input. Nothing if the
 // activation is not learned.
 struct Blend {

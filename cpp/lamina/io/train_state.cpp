@@ -28,6 +28,7 @@ Json counters(const Trainer& t) {
           {"open_values", s.open.values},
           {"open_weight", s.open.weight},
           {"open_activity", s.open.activity},
+          {"norms", s.norms},
           {"data_signature", s.data_signature},
           {"has_best", s.has_best},
           {"best_value", s.best_value},
@@ -161,7 +162,7 @@ std::uint64_t count(const Json& json, const char* name) {
   return value.get<std::uint64_t>();
 }
 
-Counters read_counters(const Json& json, const Objective& objective) {
+Counters read_counters(const Json& json, const Objective& objective, std::size_t tensors) {
   Counters c;
   TrainState& s = c.state;
   c.numerics_version = static_cast<int>(count(json, "numerics_version"));
@@ -181,6 +182,9 @@ Counters read_counters(const Json& json, const Objective& objective) {
           values, ": give it the same loss and metrics");
   s.open.weight = json.at("open_weight");
   s.open.activity = json.value("open_activity", 0.0);
+  s.norms = json.value("norms", s.norms);
+  require(s.norms.empty() || s.norms.size() == 3 * tensors, "train state: it has ", s.norms.size(),
+          " norms of a step, the model has ", tensors, " tensors");
   s.data_signature = count(json, "data_signature");
   s.has_best = json.at("has_best");
   s.best_value =
@@ -253,7 +257,8 @@ bool load_state(Trainer& trainer, const TensorFile& file) {
   const auto parsed = [&](const char* key) { return parse_json(file.what, metadata(file, key)); };
   Counters counters;
   try {
-    counters = read_counters(parsed("state"), trainer.objective());
+    counters = read_counters(parsed("state"), trainer.objective(),
+                             trainer.model->graph().parameters.tensors.size());
     counters.spec = parsed("spec");
     counters.spec.value("seed", std::uint64_t{0});  // refuse other types before anything changes
     counters.spec.value("initialized", false);

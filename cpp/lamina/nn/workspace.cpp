@@ -145,7 +145,10 @@ void Workspace<T>::act(const Action& action, int thread, Range rows) {
   const Op<T>& op = static_cast<const Op<T>&>(*plan_.graph.ops[i]);
   switch (action.kind) {
     case ActionKind::forward:
-      return op.forward(c, rows);
+      op.forward(c, rows);
+      if (observer && values(thread, op.output).data)
+        observer->see(thread, action.op, rows, values(thread, op.output).row(rows.begin));
+      return;
     case ActionKind::forward_sums:
       return op.forward_sums(c, rows);
     case ActionKind::keep_gradient:

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "lamina/base/array.hpp"
-#include "lamina/nn/plan.hpp"
+#include "lamina/nn/observer.hpp"
 
 namespace lamina {
 
@@ -83,6 +83,9 @@ class Workspace {
 
   // Row of the arrays that held NaN or infinity in a streamed input, the first in batch order; -1.
   Index bad_row() const;
+
+  // Who looks at the outputs of ops that act() runs forward; null: nobody.
+  Observer<T>* observer = nullptr;
 
   Index padded_rows() const { return padded_; }
   Index block() const { return block_; }

@@ -1,6 +1,7 @@
 #include "lamina/train/evaluator.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace lamina {
 namespace {
@@ -97,14 +98,18 @@ template <class T>
 std::vector<double> Evaluator<T>::run(const Data& data, Index block_rows, int num_threads,
                                       std::uint64_t seed, const std::function<void(Index)>& tick,
                                       const std::vector<T*>& predictions, const T* weights,
-                                      Sums* running) {
+                                      Sums* running, std::vector<LayerStatistics>* layers) {
   const Index n = data.rows();
   // It does not watch itself, as a prediction does: so only what is surely worth it.
   const int threads = worthwhile_threads(num_threads, n, forward_flops(model_), kWorthwhile);
   const Index block = round_up(std::clamp<Index>(block_rows, 1, std::min(n, kBlock)), kRowStep);
   std::unique_ptr<Space> s = take(n, block, threads);
   const Batch batch{{data.subset.empty() ? nullptr : data.subset.data(), 0, n}, &data.inputs};
+  std::optional<Observer<T>> observer;
+  if (layers) s->space.observer = &observer.emplace(s->plan, n, threads);
   measure(*s, batch, data, threads, seed, tick, predictions, weights);
+  s->space.observer = nullptr;  // if it throws, nobody keeps the space
+  if (layers) *layers = observer->statistics();
   const bool weighted = !data.weights.empty();
   if (weighted) s->weights.reserve(n);
   for (Index r = 0; weighted && r < n; ++r) s->weights[r] = data.weight(data.source(r));

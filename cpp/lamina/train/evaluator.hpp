@@ -20,11 +20,11 @@ class Evaluator {
   // The means over checked data, by Objective::names(); `predictions`, by head, where they are not
   // null receive those of all rows. Random numbers, if layers draw some, are the seed's. Weights:
   // those given, or the model's. `running`: the sums of the windows before, of a stream; these
-  // rows' are added.
+  // rows' are added. `layers` receives what the layers' outputs look like.
   std::vector<double> run(const Data& data, Index block_rows, int num_threads, std::uint64_t seed,
                           const std::function<void(Index)>& tick,
                           const std::vector<T*>& predictions, const T* weights = nullptr,
-                          Sums* running = nullptr);
+                          Sums* running = nullptr, std::vector<LayerStatistics>* layers = nullptr);
   std::size_t bytes() const;
   // What run() will hold, or holds, for so many rows; 0 rows: what it holds.
   std::size_t bytes_for(Index rows, int num_threads) const;

@@ -224,7 +224,7 @@ UpdateRange<T> Update<T>::range(const Tensor& tensor, Index offset, Index n, con
   r.scalars = scalars_[place(tensor)].data();
   r.proportional = proportional_;
   r.rate_multiplier = tensor.rate_multiplier;
-  r.gradient_scale = 1.0 / static_cast<double>(settings_.accumulation);
+  r.gradient_scale = gradient_scale();
   r.l2 = tensor.penalty.l2;
   r.l1 = tensor.penalty.l1;
   r.proximal = tensor.penalty.proximal;

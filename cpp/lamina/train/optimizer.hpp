@@ -164,6 +164,8 @@ class Update {
   bool apply(const Tensor& tensor, Index offset, Index n, const T* g) const;
   // The stored gradient of these elements.
   const T* stored(const Tensor& tensor, Index offset) const;
+  // What stored gradients are multiplied by: they may be a sum over batches.
+  double gradient_scale() const { return 1.0 / static_cast<double>(settings_.accumulation); }
   // What must hold for whole tensors when all are updated. Shares 0 ... shares - 1 may run at once.
   void constrain(int share, int shares) const;
   // What apply() will read of this range.

@@ -1,7 +1,9 @@
 #include "lamina/train/step.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "lamina/train/finding.hpp"
@@ -13,6 +15,24 @@ using Steady = std::chrono::steady_clock;
 constexpr Index kResident = 32768;  // weights
 constexpr unsigned kTimedSteps = 16;
 constexpr double kLongStage = 0.04;  // seconds; longer stages are cut so that a stop is noticed
+
+// The sum of squares of x, or of x - y, in an order that does not depend on registers; finite.
+template <class T>
+double squares(Index n, const T* x, const T* y) {
+  constexpr Index kSums = 16;
+  std::array<double, kSums> sum{};
+  const auto add = [&](Index i, Index lane) {
+    const double v = static_cast<double>(x[i]) - (y ? static_cast<double>(y[i]) : 0.0);
+    sum[static_cast<std::size_t>(lane)] += v * v;
+  };
+  Index i = 0;
+  for (; i + kSums <= n; i += kSums)
+    for (Index lane = 0; lane < kSums; ++lane) add(i + lane, lane);
+  for (Index lane = 0; i + lane < n; ++lane) add(i + lane, lane);
+  double total = 0;
+  for (const double one : sum) total += one;
+  return std::min(total, std::numeric_limits<double>::max());
+}
 
 }  // namespace
 
@@ -166,7 +186,7 @@ StepResult StepRunner<T>::step(const Batch& batch, const Data& data, Optimizer* 
     return StepResult::bad_loss;
   }
 
-  if (options.update) return update(*optimizer);
+  if (options.update) return update(*optimizer, options.watch);
   store_gradients(model_.stored_gradients());
   space_.update_statistics(
       model_.weights());  // whoever updates by these gradients has no batch to do it by
@@ -188,10 +208,10 @@ bool StepRunner<T>::loss_is_finite() {
 
 // The parameters phase.
 template <class T>
-StepResult StepRunner<T>::update(Optimizer& optimizer) {
+StepResult StepRunner<T>::update(Optimizer& optimizer, bool watch) {
   const ParameterTable& table = model_.graph().parameters;
   const bool accumulates = optimizer.settings.accumulates();
-  const bool stores = optimizer.settings.needs_norms() && !accumulates;
+  const bool stores = (watch || optimizer.settings.needs_norms()) && !accumulates;
   T* stored = stores ? model_.stored_gradients() : nullptr;
   const bool good = optimizer.step_by(
       table, model_.weights(), stored,
@@ -199,7 +219,10 @@ StepResult StepRunner<T>::update(Optimizer& optimizer) {
         if (accumulates) accumulate_gradients(optimizer);
         if (stores) store_gradients(stored);
       },
-      [&](Update<T>& update) { return update_tiles(update, accumulates || stores); },
+      [&](Update<T>& update) {
+        if (watch) note_gradients(update);
+        return update_tiles(update, accumulates || stores);
+      },
       [&](Update<T>& update) {
         if (std::any_of(table.tensors.begin(), table.tensors.end(),
                         [](const Tensor& t) { return !t.constraint.none(); }))
@@ -210,9 +233,36 @@ StepResult StepRunner<T>::update(Optimizer& optimizer) {
     where_.clear();
     return StepResult::bad_weight;
   }
+  if (watch) note_weights();
   space_.update_statistics(model_.weights());
   optimizer.follow(table, model_.weights());
   return StepResult::done;
+}
+
+// All gradients are there, and no weight has changed yet.
+template <class T>
+void StepRunner<T>::note_gradients(const Update<T>& update) {
+  const ParameterTable& table = model_.graph().parameters;
+  norms_.assign(3 * table.tensors.size(), 0);
+  before_.reserve(table.size);
+  std::copy_n(model_.weights(), table.size, before_.data());
+  for (std::size_t i = 0; i < table.tensors.size(); ++i)
+    if (const Tensor& t = table.tensors[i]; t.trainable)
+      norms_[3 * i] = squares(t.size, update.stored(t, t.offset), static_cast<const T*>(nullptr)) *
+                      update.gradient_scale() * update.gradient_scale();
+}
+
+template <class T>
+void StepRunner<T>::note_weights() {
+  const ParameterTable& table = model_.graph().parameters;
+  const T* weights = model_.weights();
+  for (std::size_t i = 0; i < table.tensors.size(); ++i) {
+    const Tensor& t = table.tensors[i];
+    if (!t.trainable) continue;
+    norms_[3 * i + 1] =
+        squares(t.size, weights + t.offset, static_cast<const T*>(before_.data() + t.offset));
+    norms_[3 * i + 2] = squares(t.size, weights + t.offset, static_cast<const T*>(nullptr));
+  }
 }
 
 template <class T>

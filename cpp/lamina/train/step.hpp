@@ -45,6 +45,7 @@ struct StepOptions {
   Clock clock;
   std::uint64_t batch = 0;  // what random numbers are drawn by
   bool update = true;       // false: store the gradients; only statistics move
+  bool watch = false;       // measure what the update does: see StepRunner::norms
 };
 
 template <class T>
@@ -60,6 +61,9 @@ class StepRunner {
   const std::string& culprit() const { return culprit_; }  // what became non-finite
   const std::string& where() const { return where_; }      // the first layer that did, and the row
   Index bad_row() const { return bad_row_; }
+  // Of the last watched step, three numbers a tensor: the sums of squares of its gradient, of what
+  // the step changed, and of its weights thereafter; 0 where it is not trained.
+  const std::vector<double>& norms() const { return norms_; }
   std::size_t bytes() const;
 
  private:
@@ -74,7 +78,9 @@ class StepRunner {
   template <class Task>
   bool for_tiles(Task&& task);
   void share_tiles(int threads);
-  StepResult update(Optimizer& optimizer);
+  StepResult update(Optimizer& optimizer, bool watch);
+  void note_gradients(const Update<T>& update);
+  void note_weights();
   const Tensor& tensor(const Tile& tile) const {
     return model_.graph().parameters.tensors[static_cast<std::size_t>(tile.tensor)];
   }
@@ -100,6 +106,8 @@ class StepRunner {
   std::vector<const Tensor*> without_gradient_;  // of outputs that are not trained
   std::vector<std::size_t> first_tile_;          // by thread: tiles are owned statically
   std::vector<Buffer<T>> tile_;                  // by thread
+  Buffer<T> before_;                             // the weights, of a watched step
+  std::vector<double> norms_;
   std::vector<double> stage_seconds_;
   bool step_is_short_ = false;  // so that whoever wants to stop may wait for some
   unsigned steps_ = 0;

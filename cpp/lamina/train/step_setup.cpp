@@ -58,7 +58,7 @@ StepRunner<T>::StepRunner(ModelOf<T>& model, const Objective& objective, Index b
 
 template <class T>
 std::size_t StepRunner<T>::bytes() const {
-  std::size_t sum = space_.bytes() + weight_.bytes() + share_.bytes();
+  std::size_t sum = space_.bytes() + weight_.bytes() + share_.bytes() + before_.bytes();
   for (const auto& loss : losses_) sum += loss.bytes();
   for (const auto& scale : scale_) sum += scale.bytes();
   for (const auto& tile : tile_) sum += tile.bytes();

@@ -162,7 +162,7 @@ void TrainerOf<T>::begin_fit(Data data, const FitOptions& options) {
   make_ready(options, batch, start.empty() ? net_.weights() : start.data());
   data_ = std::move(data);
   options_ = options;
-  if (!in_epoch) state.cursor = 0, state.open = {};
+  if (!in_epoch) state.cursor = 0, state.open = {}, state.norms = {};
   if (!same || !in_epoch) state.data_signature = mark;
   order_epoch_ = ~0ull;
   window_ = options.window;
@@ -212,6 +212,30 @@ Batch TrainerOf<T>::next_batch() {
   return {{order ? order + done : nullptr, done, rows, left - rows}, &data_.inputs};
 }
 
+// The last step on a full batch; where batches are accumulated, the last that one completes.
+template <class T>
+bool TrainerOf<T>::watches(const Batch& batch) const {
+  const Index full = std::min(options_.batch_size, data_.rows());
+  const auto step = static_cast<Index>(optimizer->settings.accumulation) * full;
+  return options_.watch && batch.rows == full && batch.following < step && optimizer->step_is_due();
+}
+
+template <class T>
+std::vector<LayerNorms> TrainerOf<T>::layer_norms() const {
+  std::vector<LayerNorms> out;
+  const std::vector<Tensor>& tensors = net_.graph().parameters.tensors;
+  for (std::size_t i = 0; i < tensors.size() && !state.norms.empty(); ++i) {
+    if (!tensors[i].trainable) continue;
+    if (out.empty() || out.back().layer != tensors[i].layer) out.push_back({tensors[i].layer});
+    out.back().gradient += state.norms[3 * i];
+    out.back().update += state.norms[3 * i + 1];
+    out.back().weight += state.norms[3 * i + 2];
+  }
+  for (LayerNorms& one : out)
+    for (double* norm : {&one.gradient, &one.update, &one.weight}) *norm = std::sqrt(*norm);
+  return out;
+}
+
 template <class T>
 void TrainerOf<T>::snapshot() {
   net_.publish(evaluation_weights(), snapshot_);
@@ -231,6 +255,7 @@ void TrainerOf<T>::roll_back() {
   forget_slots();
   state.cursor = 0;
   state.open = {};
+  state.norms = {};
 }
 
 // Whether training goes on after such a step; if not, `result` says why.
@@ -288,14 +313,16 @@ EpochResult TrainerOf<T>::run_window(Monitor& monitor) {
     if (runner_version_ != net_.version())
       make_ready(options_, runner_batch_, net_.weights());  // by a callback
     const Batch batch = next_batch();
-    const StepResult step =
-        runner_->run(batch, data_, optimizer.get(),
-                     {state.seed, optimizer->clock(), optimizer->batches(), true}, monitor);
+    const bool watched = watches(batch);
+    const StepResult step = runner_->run(
+        batch, data_, optimizer.get(),
+        {state.seed, optimizer->clock(), optimizer->batches(), true, watched}, monitor);
     if (!passed(step, result)) return result;
     state.cursor += batch.rows;
     bool stops = monitor.time_is_up();
     if (step != StepResult::skipped) {  // not all its weights are 0
       state.open.add(runner_->sums());
+      if (watched) state.norms = runner_->norms();
       if (monitor.on_batch) stops |= !monitor.on_batch(optimizer->iterations, runner_->sums());
     }
     if (stops && state.cursor < n) {
@@ -314,8 +341,10 @@ EpochResult TrainerOf<T>::finish_epoch() {
   result.means = state.open.means(objective_);
   result.penalty =
       penalty() + (state.open.weight > 0 ? state.open.activity / state.open.weight : 0);
+  result.norms = layer_norms();
   state.cursor = 0;
   state.open = {};
+  state.norms = {};
   optimizer->epoch = ++state.epoch;
   snapshot();
   return result;
@@ -385,6 +414,15 @@ std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_
   for (std::size_t h = 0; h < predictions.size(); ++h) out[h] = static_cast<T*>(predictions[h]);
   return evaluator_.run(data, block_rows, num_threads, state.seed, tick, out,
                         start.empty() ? nullptr : start.data(), running);
+}
+
+template <class T>
+std::vector<double> TrainerOf<T>::observe(Data data, int num_threads,
+                                          std::vector<LayerStatistics>& layers) {
+  net_.require_adapted();
+  check_data(net_, objective_, data, false, thread_count(num_threads));
+  const std::vector<T*> nowhere(objective_.heads.size(), nullptr);
+  return evaluator_.run(data, 256, num_threads, state.seed, {}, nowhere, nullptr, nullptr, &layers);
 }
 
 template <class T>

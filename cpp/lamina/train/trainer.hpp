@@ -13,9 +13,10 @@ inline constexpr int kNumericsVersion = 1;
 struct TrainState {
   int numerics_version = kNumericsVersion;
   std::uint64_t seed = 0;
-  std::uint64_t epoch = 0;  // completed epochs
-  Index cursor = 0;         // rows of the open epoch that are done
-  Sums open;                // sums of the open epoch
+  std::uint64_t epoch = 0;    // completed epochs
+  Index cursor = 0;           // rows of the open epoch that are done
+  Sums open;                  // sums of the open epoch
+  std::vector<double> norms;  // of its watched step (StepRunner::norms), once that was made
   std::uint64_t data_signature = 0;
   bool has_best = false;
   double best_value = 0;
@@ -39,10 +40,17 @@ struct FitOptions {
   Begin begin = Begin::anew;
   std::uint32_t window = 0;  // of a stream that is resumed in an epoch: which one the data are,
   Index window_begin = 0;    // and how many rows the epoch has had before it
+  bool watch = false;        // measure what the last full step of an epoch does to each layer
 };
 
 // A mark of the data that a fit belongs to: their shapes, and some of their values.
 std::uint64_t signature(const Data& data, Index batch_size, bool shuffle);
+
+// What a step did to a layer: Euclidean norms over all its trainable tensors.
+struct LayerNorms {
+  std::string layer;
+  double gradient = 0, update = 0, weight = 0;
+};
 
 enum class EpochEnd { complete, stopped, diverged };
 
@@ -51,6 +59,7 @@ struct EpochResult {
   std::string reason;         // of a divergence
   std::vector<double> means;  // by Objective::names()
   double penalty = 0;         // L1 and L2 of the weights at the end, mean of those on activities
+  std::vector<LayerNorms> norms;  // of the watched step, if there was one
 };
 
 // Bytes that a fit holds, and what for.
@@ -92,6 +101,9 @@ class Trainer {
                                        const std::function<void(Index)>& tick,
                                        const std::vector<void*>& predictions = {},
                                        bool looking = false, Sums* running = nullptr) = 0;
+  // The means over such rows, and what the layers' outputs look like; X is not checked again.
+  virtual std::vector<double> observe(Data data, int num_threads,
+                                      std::vector<LayerStatistics>& layers) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
   virtual double compute_gradients(Data data, int num_threads) = 0;
   // One step on these rows (train/online.cpp), between fits. Returns the means over them by
@@ -133,6 +145,8 @@ class TrainerOf final : public Trainer {
                                const std::function<void(Index)>& tick,
                                const std::vector<void*>& predictions, bool looking,
                                Sums* running) override;
+  std::vector<double> observe(Data data, int num_threads,
+                              std::vector<LayerStatistics>& layers) override;
   double compute_gradients(Data data, int num_threads) override;
   const std::vector<double>& train_on_batch(Data& data, const OnlineOptions& options) override;
   void keep_best(double value, std::uint64_t epoch) override;
@@ -158,6 +172,8 @@ class TrainerOf final : public Trainer {
   Buffer<T> publish_start(const Data& data, int threads, bool resumed);
   void go_on_beneath(bool resumed = false);
   Batch next_batch();
+  bool watches(const Batch& batch) const;
+  std::vector<LayerNorms> layer_norms() const;
   bool passed(StepResult step, EpochResult& result);
   void forget_slots();
   void roll_back();

@@ -1,0 +1,125 @@
+#include "lamina/nn/observer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "lamina/nn/ops/activation_op.hpp"
+
+namespace lamina {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNearOfTwo = 0.02;   // of the way between both ends
+constexpr double kNearOfOne = 0.001;  // of the way from f(0) to the end
+constexpr double kMostRows = 0.9;     // in which a saturated unit lies near an end
+constexpr std::size_t kSums = 16;     // beside each other, so that they are added in registers
+
+// Whether no other layer lies within this one.
+bool is_leaf(const std::vector<LayerRecord>& layers, std::size_t i) {
+  return i + 1 == layers.size() || layers[i + 1].depth <= layers[i].depth;
+}
+
+}  // namespace
+
+template <class T>
+Observer<T>::Observer(const Plan& plan, Index rows, int threads)
+    : rows_(rows), place_(plan.graph.ops.size(), -1) {
+  const Graph& graph = plan.graph;
+  const Index chunks = (rows + kRowStep - 1) / kRowStep;
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    const LayerRecord& layer = graph.layers[i];
+    if (!is_leaf(graph.layers, i)) continue;
+    const auto& run = plan.running();
+    const auto last = std::find_if(run.rbegin(), run.rend(), [&](int op) {
+      return op >= layer.ops.begin && op < layer.ops.end;
+    });
+    if (last == run.rend()) continue;  // only training needs it, or it only gives rows a shape
+    const auto& op = *graph.ops[static_cast<std::size_t>(*last)];
+    Watched w{layer.name, op.output.width, units_, static_cast<Index>(chunks_.size()), {}, 0,
+              false};
+    if (const auto* f = dynamic_cast<const ActivationOp<T>*>(&op)) w.ends = ends_of(f->choice);
+    w.near = w.ends.both() ? kNearOfTwo * std::abs(w.ends.high - w.ends.low)
+                           : kNearOfOne * std::abs(w.ends.at_zero - w.ends.one());
+    w.output = std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](Value out) {
+      return std::any_of(layer.outputs.begin(), layer.outputs.end(),
+                         [&](Value mine) { return mine.id == out.id; });
+    });
+    place_[static_cast<std::size_t>(*last)] = static_cast<int>(watched_.size());
+    units_ += w.width;
+    chunks_.resize(chunks_.size() + static_cast<std::size_t>(chunks));
+    watched_.push_back(std::move(w));
+  }
+  at_end_.assign(static_cast<std::size_t>(threads),
+                 std::vector<std::int32_t>(static_cast<std::size_t>(units_)));
+}
+
+template <class T>
+void Observer<T>::note(int thread, const Watched& w, Range rows, const T* y) {
+  const bool both = w.ends.both();
+  const T low = static_cast<T>(both ? w.ends.low : w.ends.one()),
+          high = static_cast<T>(both ? w.ends.high : w.ends.one()), near = static_cast<T>(w.near);
+  std::int32_t* count = at_end_[static_cast<std::size_t>(thread)].data() + w.first_unit;
+  for (Index r = rows.begin; r < rows.end; ++r, y += w.width) {
+    std::array<double, kSums> sum{}, squares{};
+    Index j = 0;
+    for (; j + static_cast<Index>(kSums) <= w.width; j += kSums)
+      for (std::size_t k = 0; k < kSums; ++k) {
+        const double v = static_cast<double>(y[j + static_cast<Index>(k)]);
+        sum[k] += v;
+        squares[k] += v * v;
+      }
+    for (std::size_t k = 0; j < w.width; ++j, ++k) {
+      const double v = static_cast<double>(y[j]);
+      sum[k] += v;
+      squares[k] += v * v;
+    }
+    // A chunk's rows are seen by one thread, one after the other.
+    Chunk& chunk = chunks_[static_cast<std::size_t>(w.first_chunk + r / kRowStep)];
+    for (std::size_t k = 0; k < kSums; ++k) chunk.sum += sum[k], chunk.squares += squares[k];
+    // NaN ends, of an activation without any, are never near.
+    for (j = 0; j < w.width; ++j)
+      count[j] += (std::abs(y[j] - low) <= near) | (std::abs(y[j] - high) <= near);
+  }
+}
+
+// Of units that lie at an end in at least such a share of the rows.
+template <class T>
+double Observer<T>::share_at_ends(const Watched& w, double of_rows) const {
+  Index units = 0;
+  for (Index j = w.first_unit; j < w.first_unit + w.width; ++j) {
+    Index count = 0;
+    for (const auto& mine : at_end_) count += mine[static_cast<std::size_t>(j)];
+    units += static_cast<double>(count) >= of_rows * static_cast<double>(rows_);
+  }
+  return static_cast<double>(units) / static_cast<double>(w.width);
+}
+
+template <class T>
+LayerStatistics Observer<T>::of(const Watched& w) const {
+  double sum = 0, squares = 0;
+  const Index chunks = (rows_ + kRowStep - 1) / kRowStep;
+  for (Index i = w.first_chunk; i < w.first_chunk + chunks; ++i) {
+    sum += chunks_[static_cast<std::size_t>(i)].sum;
+    squares += chunks_[static_cast<std::size_t>(i)].squares;
+  }
+  const double n = static_cast<double>(rows_ * w.width), mean = sum / n;
+  const double spread = std::sqrt(std::max(0.0, squares / n - mean * mean));
+  const bool both = w.ends.both(), one = !both && !std::isnan(w.ends.one());
+  // An output at its ends is sure of its class.
+  return {w.layer, mean, spread, one ? share_at_ends(w, 1) : kNaN,
+          both && !w.output ? share_at_ends(w, kMostRows) : kNaN};
+}
+
+template <class T>
+std::vector<LayerStatistics> Observer<T>::statistics() const {
+  std::vector<LayerStatistics> out;
+  for (const Watched& w : watched_) out.push_back(of(w));
+  return out;
+}
+
+template class Observer<float>;
+template class Observer<double>;
+
+}  // namespace lamina

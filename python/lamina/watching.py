@@ -1,0 +1,103 @@
+"""What a fit watches beside the losses: a sample of the rows that it trains on, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lamina.data import Dataset
+from lamina.history_record import LAYER_STATISTICS
+from lamina.streaming import StreamData
+
+__all__ = ["draw_rows", "layer_values", "measure_sample", "observe", "sample", "sample_rows"]
+
+_FEW = 512  # rows that are always worth a look
+_SHARE = 32  # else one row in so many: a look costs a third of training on it
+_SORTED = 1 << 16  # rows that are drawn from by sorting random keys
+
+
+def sample_rows(rows: int | None) -> int:
+    """Return how many of so many rows a monitored fit looks at after each epoch."""
+    return _FEW if rows is None else min(rows, max(_FEW, rows // _SHARE))
+
+
+def draw_rows(rows: int, count: int, seed: int) -> list[int]:
+    """Return about `count` of so many places, in order; they depend on nothing else.
+
+    Of many rows some may be drawn twice, and then there are fewer.
+    """
+    if count >= rows:
+        return list(range(rows))
+    random = np.random.Philox(key=[seed, 5])  # stream 5 is the sample's
+    if rows <= _SORTED:
+        return sorted(np.argsort(random.random_raw(rows), kind="stable")[:count].tolist())
+    drawn: list[int] = np.unique(random.random_raw(count) % np.uint64(rows)).tolist()
+    return drawn
+
+
+def sample(data: Dataset | StreamData, count: int, seed: int) -> Dataset | None:
+    """Return some of the rows of a data set, or the first ones of a stream.
+
+    They are copies if that is possible, so that nothing reads far-off memory again; of a stream
+    that can be read only once there are none.
+    """
+    if isinstance(data, StreamData):
+        return data.first_rows(count)
+    places = draw_rows(data.size, count, seed)
+    rows = places if data.rows is None else [data.rows[place] for place in places]
+    if not all(isinstance(one, np.ndarray) for one in data.inputs):
+        return data._replace(rows=rows)
+    return Dataset(
+        [one[rows] for one in data.inputs],
+        [None if one is None else one[rows] for one in data.targets],
+        None if data.weights is None else data.weights[rows],
+    )
+
+
+def measure_sample(trainer: Any, data: Dataset) -> tuple[float, dict[str, dict[str, float]]]:
+    """Return the loss over such rows in inference mode, and what the layers' outputs are like."""
+    means, layers = trainer._core.observe(*data, trainer.num_threads)
+    return float(means["loss"]), layers
+
+
+def layer_values(
+    *measured: Mapping[str, Mapping[str, float]],
+) -> dict[str, dict[str, float]]:
+    """Return all statistics of each layer, NaN where nobody has measured one."""
+    names = dict.fromkeys(name for one in measured for name in one)
+    values = {}
+    for name in names:
+        of_layer = dict.fromkeys(LAYER_STATISTICS, math.nan)
+        for one in measured:
+            of_layer.update(one.get(name, {}))
+        if of_layer["weight_norm"] > 0:
+            of_layer["update_ratio"] = of_layer["update_norm"] / of_layer["weight_norm"]
+        values[name] = of_layer
+    return values
+
+
+def observe(
+    trainer: Any, X: Any, y: Any, sample_weight: Any = None
+) -> tuple[float, dict[str, dict[str, float]]]:
+    """Return the loss over these rows in inference mode, and what the layers' outputs are like.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        With the model as it is now.
+    X, y, sample_weight
+        As for ``trainer.evaluate``; no stream.
+
+    Returns
+    -------
+    float
+        The loss.
+    dict of dict
+        By layer: mean, spread, dead and saturated, as in ``History.layers``.
+    """
+    data = trainer._dataset(X, y, sample_weight)
+    trainer._core.check(*data, trainer.num_threads)
+    return measure_sample(trainer, data)
