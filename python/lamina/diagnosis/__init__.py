@@ -4,10 +4,15 @@
 here knows how a number was measured.
 """
 
+from lamina.diagnosis.codes import CODES, Code
+from lamina.diagnosis.diagnose import diagnose
 from lamina.diagnosis.facts import ColumnFacts, DataFacts, Facts, LayerFacts, TrialFacts
 from lamina.diagnosis.findings import Diagnosis, Finding
+from lamina.diagnosis.verdict import verdict
 
 __all__ = [
+    "CODES",
+    "Code",
     "ColumnFacts",
     "DataFacts",
     "Diagnosis",
@@ -15,4 +20,6 @@ __all__ = [
     "Finding",
     "LayerFacts",
     "TrialFacts",
+    "diagnose",
+    "verdict",
 ]

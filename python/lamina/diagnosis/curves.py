@@ -1,0 +1,235 @@
+"""What the rules ask of the curves: ends, gains, turns and noise.
+
+All of it is a difference of losses, or a share of one difference in another: a loss in other units
+gives the same, and one with another zero (a Gaussian's, which may be negative) as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import statistics
+from collections.abc import Sequence
+from typing import TypeGuard
+
+from lamina.diagnosis import thresholds as t
+from lamina.diagnosis.facts import Facts, TrialFacts
+
+__all__ = [
+    "Ends",
+    "Turn",
+    "behind",
+    "ends",
+    "finite",
+    "is_diverged",
+    "known",
+    "late_fall",
+    "material",
+    "room",
+    "start",
+    "swing",
+    "train_curve",
+    "turn",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ends:
+    """Losses of the weights that the training ended with.
+
+    Parameters
+    ----------
+    train, val : float or None
+        None if nobody has measured it.
+    like : bool
+        Whether both were measured alike, in inference mode after the epoch. If not, `train` is
+        the running loss: with dropout, while the weights moved.
+    """
+
+    train: float | None
+    val: float | None
+    like: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """Where the validation loss was lowest, and how far it has come up since.
+
+    Parameters
+    ----------
+    epoch : int
+        Its number.
+    best : float
+        The loss there (the median of three epochs).
+    train : float or None
+        The loss of the training rows there.
+    rise : float
+        How much higher the curve ends.
+    jitter : float
+        How far the curve jumps from an epoch to the next, beside its trend.
+    """
+
+    epoch: int
+    best: float
+    train: float | None
+    rise: float
+    jitter: float
+
+
+def finite(value: float | None) -> TypeGuard[float]:
+    """Tell whether it is a number at all."""
+    return value is not None and math.isfinite(value)
+
+
+def known(values: Sequence[float]) -> list[float]:
+    """Return the values that were measured."""
+    return [value for value in values if math.isfinite(value)]
+
+
+def train_curve(facts: Facts) -> tuple[list[float], bool]:
+    """Return the loss of the training rows by epoch, and whether it is in inference mode."""
+    if known(facts.train_loss_eval):
+        return facts.train_loss_eval, True
+    return facts.loss, False
+
+
+def ends(facts: Facts) -> Ends:
+    """Return the losses at the end: of the final weights if they were measured, else the last."""
+    if finite(facts.final_train_loss):
+        val = facts.final_val_loss if finite(facts.final_val_loss) else None
+        return Ends(facts.final_train_loss, val, True)
+    curve, like = train_curve(facts)
+    last_train, last_val = known(curve[-1:]), known(facts.val_loss[-1:])
+    return Ends(last_train[0] if last_train else None, last_val[0] if last_val else None, like)
+
+
+def start(facts: Facts) -> float | None:
+    """Return the loss that gains are counted from: the best constant's, else the first epoch's.
+
+    The first epoch's is the largest that is known of it: the running loss is the earliest.
+    """
+    if finite(facts.baseline_loss):
+        return facts.baseline_loss
+    curves = (facts.loss, facts.train_loss_eval, facts.val_loss)
+    return max(known([curve[0] for curve in curves if curve]), default=None)
+
+
+def room(facts: Facts, *, validation: bool = True) -> float | None:
+    """Return the gain that is possible, as far as anybody knows: from `start` to the best loss.
+
+    The best is the lowest that any weights reached, in this training or in a trial of the doctor,
+    on validation rows (without any: on training rows) or on training rows. None if nothing got
+    below the start.
+    """
+    begin = start(facts)
+    lowest = _lowest(facts, validation=validation)
+    lowest = _lowest(facts, validation=False) if lowest is None else lowest
+    if begin is None or lowest is None or lowest >= begin:
+        return None
+    return begin - lowest
+
+
+def material(
+    before: float | None, after: float | None, facts: Facts, *, validation: bool = True
+) -> bool:
+    """Tell whether a loss of `after` instead of `before` is worth speaking of.
+
+    A share of the possible gain on those rows; or less of it, but a large share of what there is
+    between `before` and the lowest loss known.
+    """
+    if before is None or not finite(after):
+        return False
+    if before == math.inf:
+        return True
+    possible = room(facts, validation=validation)
+    if possible is None or not math.isfinite(before):
+        return False
+    share = (before - after) / possible
+    floor = _lowest(facts, validation=False)
+    left = before - (after if floor is None else min(floor, after))
+    if share >= t.MATERIAL_SHARE:
+        return True
+    return share >= t.SMALL_SHARE and before - after >= t.SHARE_OF_WHAT_IS_LEFT * left
+
+
+def behind(facts: Facts, trial: TrialFacts | None) -> bool:
+    """Tell whether a trial is materially better on validation and on training rows."""
+    if trial is None:
+        return False
+    at = ends(facts)
+    if not material(at.train, trial.train_loss, facts, validation=False):
+        return False
+    return at.val is None or material(at.val, trial.val_loss, facts)
+
+
+def is_diverged(facts: Facts) -> bool:
+    """Tell whether the loss or the weights stopped being numbers."""
+    reason = facts.stop_reason or ""
+    return reason.startswith("diverged") or any(map(_is_not_a_number, facts.loss[-1:]))
+
+
+def turn(facts: Facts) -> Turn | None:
+    """Return the lowest point of the validation loss; None with too few epochs."""
+    places = [place for place, value in enumerate(facts.val_loss) if math.isfinite(value)]
+    if len(places) < t.FEWEST_EPOCHS_TO_TURN:
+        return None
+    values = [facts.val_loss[place] for place in places]
+    smooth = _medians_of_three(values)
+    best = smooth.index(min(smooth))
+    curve, _ = train_curve(facts)
+    train = curve[places[best]] if places[best] < len(curve) else math.nan
+    return Turn(
+        epoch=facts.epoch[places[best]] if places[best] < len(facts.epoch) else places[best],
+        best=smooth[best],
+        train=train if math.isfinite(train) else None,
+        rise=statistics.median(values[-3:]) - smooth[best],
+        jitter=_jitter(values),
+    )
+
+
+def swing(values: Sequence[float]) -> float:
+    """Return how much a curve goes up and down again in an epoch, on average of its second half.
+
+    The smaller of all ups and all downs: a curve that falls, or one that rises, has none.
+    """
+    numbers = known(values)
+    late = numbers[len(numbers) // 2 :]
+    steps = [after - before for before, after in itertools.pairwise(late)]
+    ups, downs = (sum(max(0.0, sign * step) for step in steps) for sign in (1, -1))
+    return min(ups, downs) / max(1, len(steps))
+
+
+def late_fall(values: Sequence[float]) -> float | None:
+    """Return how far a curve came down in the last third of its epochs."""
+    numbers = known(values)
+    if len(numbers) < 2:
+        return None
+    third = max(1, len(numbers) // 3)
+    return numbers[-1 - third] - numbers[-1]
+
+
+def _is_not_a_number(value: float) -> bool:
+    return not math.isfinite(value)
+
+
+def _lowest(facts: Facts, *, validation: bool) -> float | None:
+    if validation:
+        values = [*facts.val_loss, *(one.val_loss for one in facts.trials)]
+        final = facts.final_val_loss
+    else:
+        values = [*train_curve(facts)[0], *(one.train_loss for one in facts.trials)]
+        final = facts.final_train_loss
+    return min(known([*values, *([] if final is None else [final])]), default=None)
+
+
+def _medians_of_three(values: Sequence[float]) -> list[float]:
+    padded = [values[0], *values, values[-1]]
+    return [statistics.median(padded[place : place + 3]) for place in range(len(values))]
+
+
+def _jitter(values: Sequence[float]) -> float:
+    """Return the median distance of a value from the mean of its neighbours."""
+    triples = zip(values, values[1:], values[2:], strict=False)
+    middle = [abs(here - (before + after) / 2) for before, here, after in triples]
+    return statistics.median(middle) if middle else 0.0

@@ -1,0 +1,105 @@
+"""OVERFIT: what is learnt of the training rows is no longer true of new rows."""
+
+from __future__ import annotations
+
+from lamina.diagnosis import thresholds as t
+from lamina.diagnosis.curves import Ends, Turn, ends, finite, start, turn
+from lamina.diagnosis.facts import Facts
+from lamina.diagnosis.findings import Finding
+
+__all__ = ["RULES", "overfit"]
+
+
+def overfit(facts: Facts) -> list[Finding]:
+    """OVERFIT, from the validation curve's turn and from the gap at the end.
+
+    A gap alone is no fault: every network knows its training rows better, the fewer they are the
+    more. The fault is a turn: from some epoch on the loss of new rows rose while that of the
+    training rows still fell. It is a problem if the weights that one ends with have lost a good
+    part of what was gained; with the best weights restored they have not.
+    """
+    at, begin, where = ends(facts), start(facts), turn(facts)
+    if at.train is None or at.val is None or begin is None or begin <= at.train:
+        return []
+    if at.val - at.train < t.GAP_SHARE * (begin - at.train):
+        return []
+    if where is None or not _has_turned(where, at):
+        return _wide_gap(at, begin)
+    held = _lost(where, at, begin, held=True)
+    if held >= (t.LOST_SHARE if finite(facts.baseline_loss) else t.LOST_SHARE_WITHOUT_BASELINE):
+        return [_finding("problem", where, at, held)]
+    if held >= t.LOST_SHARE_HINT:
+        return [_finding("hint", where, at, held)]
+    if _lost(where, at, begin, held=False) >= t.LOST_SHARE:
+        return [_restored(where, at)]
+    return _wide_gap(at, begin)
+
+
+def _has_turned(where: Turn, at: Ends) -> bool:
+    """Tell whether the curve rose out of its noise while the training rows' loss fell."""
+    fell = where.train is None or (at.train is not None and at.train <= where.train)
+    return fell and where.rise > t.RISE_OVER_JITTER * where.jitter
+
+
+def _lost(where: Turn, at: Ends, begin: float, *, held: bool) -> float:
+    """Return which share of the gain on new rows was lost since the turn.
+
+    `held`: by the weights one has at the end, which may be the restored ones; else by the curve.
+    If new rows never gained much, it is counted in shares of a tenth of the training rows' gain.
+    """
+    assert at.val is not None
+    assert at.train is not None
+    rise = min(where.rise, at.val - where.best) if held else where.rise
+    gained = max(begin - where.best, t.GAP_SHARE * (begin - at.train))
+    return rise / gained
+
+
+def _finding(level: str, where: Turn, at: Ends, lost: float) -> Finding:
+    return Finding(
+        "OVERFIT",
+        level,
+        f"Overfitting since epoch {where.epoch}: the validation loss rose from {where.best:.4g} "
+        f"to {at.val:.4g}, while the training loss fell to {at.train:.4g}. "
+        f"{lost:.0%} of the gain on new rows is lost.",
+        "Stop at the best epoch and keep its weights: callbacks=[lm.EarlyStopping()].",
+        {
+            "best_val_loss": where.best,
+            "val_loss": at.val,
+            "train_loss": at.train,
+            "lost_share": lost,
+        },
+        epoch=where.epoch,
+    )
+
+
+def _restored(where: Turn, at: Ends) -> Finding:
+    return Finding(
+        "OVERFIT",
+        "hint",
+        f"The validation loss rose after epoch {where.epoch}, but the weights are those of a good "
+        f"epoch (validation loss {at.val:.4g}).",
+        "More rows, dropout or an L2 penalty would put the turn off; the weights can be used.",
+        {"best_val_loss": where.best, "val_loss": at.val, "train_loss": at.train},
+        epoch=where.epoch,
+    )
+
+
+def _wide_gap(at: Ends, begin: float) -> list[Finding]:
+    assert at.val is not None
+    assert at.train is not None
+    share = (at.val - at.train) / (begin - at.train)
+    if share < t.WIDE_GAP_SHARE:
+        return []
+    return [
+        Finding(
+            "OVERFIT",
+            "hint",
+            f"{share:.0%} of what was learnt of the training rows (loss {at.train:.4g}) does not "
+            f"hold for new rows (loss {at.val:.4g}), though the validation loss does not rise.",
+            "More rows help most; else a smaller network, dropout or an L2 penalty.",
+            {"val_loss": at.val, "train_loss": at.train, "gap_share": share},
+        )
+    ]
+
+
+RULES = (overfit,)

@@ -1,0 +1,116 @@
+"""Every number that a rule compares with, and why it is that number.
+
+They are shares and ratios, so they hold for any loss, unit and size. The *gain* is how far a loss
+came down from that of the best constant prediction (without it: from the first epoch's); "a tenth
+of the gain" means the same for a mean squared error in pounds and for a cross-entropy. There are
+few of them, and none is fitted: healthy and broken trainings lie apart by a factor of three or
+more on most of them.
+"""
+
+# ---- what is worth speaking of ------------------------------------------------------------------
+
+#: A difference between two losses counts from this share of the possible gain on: twins of a
+#: training that differ in nothing but the seed are some 0.02 apart.
+MATERIAL_SHARE = 0.1
+
+#: Where nearly all of the gain is reached, a difference may be small in that measure and still
+#: halve what is left. It counts from this share of the gain on …
+SMALL_SHARE = 0.02
+
+#: … if it is this share of what lies between the loss and the lowest that is known.
+SHARE_OF_WHAT_IS_LEFT = 0.3
+
+# ---- overfitting --------------------------------------------------------------------------------
+
+#: Fewer epochs than this have no turn that could be told from noise.
+FEWEST_EPOCHS_TO_TURN = 5
+
+#: OVERFIT is a problem if this share of what was gained on new rows has been lost again …
+LOST_SHARE = 0.1
+
+#: … or this one without a baseline, as the first epoch has then gained already …
+LOST_SHARE_WITHOUT_BASELINE = 0.2
+
+#: … and a hint from this on: stopping at the best epoch would have been better, but not by much.
+LOST_SHARE_HINT = 0.04
+
+#: The rise must stick out of the curve's own jumps by this factor: three is the habit of all
+#: who tell signals from noise.
+RISE_OVER_JITTER = 3.0
+
+#: Training and validation loss must lie this share of the gain apart, too: where both rise
+#: together the model unlearns, and that is no overfitting.
+GAP_SHARE = 0.1
+
+#: A gap of this share of the gain without a turn: more than half of what was learnt is not true
+#: of new rows. It is a hint, as with few rows nothing better may be possible.
+WIDE_GAP_SHARE = 0.5
+
+# ---- convergence --------------------------------------------------------------------------------
+
+#: The curves are still falling if the last third of the epochs brought this share of the gain. An
+#: exponential that has fallen to a tenth has a late share of 0.13; to a hundredth, of 0.04.
+STILL_FALLING_SHARE = 0.1
+
+#: A curve stands still if the last half of its epochs brought less than this share of the gain.
+STANDSTILL_SHARE = 0.02
+
+#: Fewer epochs than this are no plateau.
+FEWEST_EPOCHS_OF_A_PLATEAU = 8
+
+#: A training gets on if each further epoch takes away this share of what is still possible: then
+#: it wants more epochs, 50 of them take away 95 %. Below, it wants a higher rate.
+PROGRESS_OF_AN_EPOCH = 0.06
+
+# ---- learning rate ------------------------------------------------------------------------------
+
+#: A loss of the training rows that goes up and down by this share of the gain in an average epoch
+#: jumps about: healthy trainings are below 0.003.
+SWING_SHARE = 0.02
+
+#: The same as a hint.
+SWING_SHARE_HINT = 0.01
+
+#: A loss that was this many gains above the best constant's has been thrown there by steps that
+#: were too long, if the first epochs have it.
+THROWN_SHARE = 20.0
+
+#: A step that changes a layer's weights by more than this share of them throws away what the
+#: steps before it found; 0.001 is usual.
+HIGH_UPDATE_RATIO = 0.1
+
+#: A step that changes weights by less than this share of them needs tens of thousands of steps
+#: to make anything of them.
+LOW_UPDATE_RATIO = 5e-5
+
+# ---- layers -------------------------------------------------------------------------------------
+
+#: A layer in which half of the units are dead has lost half of its width; some are dead in every
+#: network with ReLU.
+DEAD_SHARE = 0.5
+
+#: The same as a hint.
+DEAD_SHARE_HINT = 0.25
+
+#: A hidden layer in which half of the units sit at a bound hands on little more than bits.
+SATURATED_SHARE = 0.5
+
+#: The same as a hint.
+SATURATED_SHARE_HINT = 0.25
+
+#: Gradients vanish if a layer's, beside its weights, is this much smaller than the largest of a
+#: layer behind it: five sigmoids at their best slope give 1/4 to the fifth, about this.
+VANISHING_RATIO = 1e-3
+
+#: Signals explode if a hidden layer spreads this many times as wide as the first one; a network
+#: with well chosen weights keeps the spread within a factor of three.
+EXPLODING_SPREAD = 100.0
+
+#: Gradients explode if a layer's, beside its weights, grows by this factor from the epochs with
+#: the smallest to the end.
+EXPLODING_GROWTH = 1e3
+
+# ---- verdict ------------------------------------------------------------------------------------
+
+#: Without the best constant's loss the curve must have this many epochs to show where it goes.
+FEWEST_EPOCHS_TO_JUDGE = 5

@@ -1,0 +1,88 @@
+"""The verdict: what the relation of training and validation loss tells, in two words."""
+
+from __future__ import annotations
+
+from lamina.diagnosis import thresholds as t
+from lamina.diagnosis.curves import behind, ends, finite, is_diverged, room, start, turn
+from lamina.diagnosis.facts import Facts
+from lamina.diagnosis.rules.convergence import still_falling
+from lamina.diagnosis.rules.overfit import overfit
+
+__all__ = ["verdict"]
+
+
+def verdict(facts: Facts) -> tuple[str, str]:
+    """Return one of "good fit", "underfitting", "overfitting", "undecided", and why.
+
+    It is about the weights that one has at the end. If EarlyStopping brought the best ones back,
+    a curve that had turned is no overfitting any more.
+
+    Parameters
+    ----------
+    facts : Facts
+        Losses of training and validation rows are enough; the best constant's loss and the
+        doctor's trials make it surer.
+    """
+    at = ends(facts)
+    if is_diverged(facts):
+        return "undecided", "the training diverged: there is no result to judge."
+    if at.train is None:
+        return "undecided", "no epoch has been completed."
+    if at.val is None:
+        return "undecided", (
+            f"no validation data: the training loss {at.train:.4g} alone cannot tell what the "
+            "model does with new rows. Give validation_data or validation_split."
+        )
+    name, reason = _judge(facts, at.train, at.val)
+    if not at.like:
+        reason += (
+            " (The training loss is the mean over the epoch, with dropout, while the weights "
+            "moved; monitor=True measures it as the validation loss is measured.)"
+        )
+    return name, reason
+
+
+def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
+    begin, numbers = start(facts), f"training loss {train:.4g}, validation loss {val:.4g}"
+    assert begin is not None
+    over = next((one for one in overfit(facts) if one.level == "problem"), None)
+    if over is not None:
+        return "overfitting", over.message
+    best_constant = finite(facts.baseline_loss)
+    if best_constant and val >= begin:
+        return _no_better(facts, train, val, begin)
+    if behind(facts, facts.trial("reference")):
+        return "underfitting", f"a plain network gets much further than this ({numbers})."
+    if behind(facts, facts.trial("longer")) or still_falling(facts):
+        return "underfitting", f"both losses were still falling at the end ({numbers})."
+    if not best_constant and len(facts.epoch) < t.FEWEST_EPOCHS_TO_JUDGE:
+        return "undecided", f"{len(facts.epoch)} epochs are too few to tell ({numbers})."
+    if room(facts) is None:
+        return "undecided", f"the loss has never fallen ({numbers})."
+    if val - train >= t.WIDE_GAP_SHARE * (begin - train):
+        return "overfitting", (
+            f"{(val - train) / (begin - train):.0%} of what was learnt of the training rows does "
+            f"not hold for new rows ({numbers})."
+        )
+    return "good fit", _good(facts, numbers)
+
+
+def _no_better(facts: Facts, train: float, val: float, begin: float) -> tuple[str, str]:
+    best = f"one constant for all rows has a validation loss of {begin:.4g}"
+    gap = val - train
+    possible = room(facts)
+    if train < begin and gap >= t.GAP_SHARE * (possible or gap):
+        return "overfitting", (
+            f"the model knows its training rows (loss {train:.4g}) and no others: {best}, "
+            f"the model {val:.4g}."
+        )
+    return "underfitting", f"the model has learnt nothing: {best}, the model {val:.4g}."
+
+
+def _good(facts: Facts, numbers: str) -> str:
+    where = turn(facts)
+    text = f"new rows are predicted about as well as the training rows ({numbers})."
+    restored = any(one.level == "hint" and one.epoch is not None for one in overfit(facts))
+    if where is not None and restored:
+        text += f" The validation loss was lowest in epoch {where.epoch}."
+    return text
