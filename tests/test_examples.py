@@ -28,9 +28,9 @@ def test_the_first_questions_are_there():
         "q06_training",
         "q07_optimizers",
         "q08_learning_rate",
-        "q09_embeddings",
-        "q10_control",
-        "q11_training",
+        "q11_embeddings",
+        "q12_control",
+        "q13_training",
     }
 
 

@@ -56,4 +56,4 @@ left.set(title="While training", xlabel="epochs", ylabel="validation error of lo
 right.set(title="Vectors of clarity, from worst (I1) to best (IF)", xlabel="main axis")
 left.legend(title="error at the end")
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
-figure.savefig(f"{folder}/q09_embeddings.png", dpi=100)
+figure.savefig(f"{folder}/q11_embeddings.png", dpi=100)
