@@ -135,6 +135,42 @@ void check_evaluations_of_all_shapes() {
   CHECK(trainer->evaluate(table.data, 256, 1, {}) == before);
 }
 
+// Watching changes no weight; what it says does not depend on threads, blocks or tiles.
+void check_watched_steps() {
+  const Table table;
+  struct Watched {
+    std::string fingerprint;
+    std::vector<double> numbers;
+  };
+  const auto watch = [&](bool watches, int threads, const Scheduling& scheduling) {
+    const std::shared_ptr<Model> model = Model::create(parse_json("model", kModel));
+    const auto trainer = make_trainer(model, R"("adam")");
+    FitOptions options{100, 3, true, threads, true, scheduling};
+    options.watch = watches;
+    trainer->begin_fit(table.data, options);
+    Watched out;
+    Monitor nobody;
+    for (int epoch = 0; epoch < 3; ++epoch) {
+      for (const LayerNorms& one : trainer->run_epoch(nobody).norms)
+        out.numbers.insert(out.numbers.end(), {one.gradient, one.update, one.weight});
+      std::vector<LayerStatistics> layers;
+      trainer->observe(table.data, threads, layers);
+      CHECK(!layers.empty());
+      for (const LayerStatistics& one : layers)
+        for (const double x : {one.mean, one.spread, one.dead, one.saturated})
+          out.numbers.push_back(std::isnan(x) ? -1 : x);
+    }
+    trainer->end_fit();
+    out.fingerprint = fingerprint(*model);
+    return out;
+  };
+  const Watched alone = watch(true, 1, {});
+  CHECK(alone.numbers.size() > 30);
+  const Watched shared = watch(true, 3, {16, 48, true});
+  CHECK(shared.numbers == alone.numbers && shared.fingerprint == alone.fingerprint);
+  CHECK(watch(false, 1, {}).fingerprint == alone.fingerprint);
+}
+
 }  // namespace
 
 namespace {
@@ -255,6 +291,7 @@ int main() {
   check_data_driven_start();
   check_allocations_of_evaluations();
   check_evaluations_of_all_shapes();
+  check_watched_steps();
   for (const bool codes : {false, true}) {
     for (const char* optimizer :
          {R"("adam")", R"({"class": "Nesterov", "learning_rate": 0.05, "global_clipnorm": 0.5})"}) {
