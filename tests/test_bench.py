@@ -130,8 +130,9 @@ def test_variants_are_compared_with_plain_layers() -> None:
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.endswith("%")]
     assert [line.split()[0] for line in lines[:3]] == ["float32", "float64", "bare"]
-    assert [line.split()[0] for line in lines[8:10]] == ["all", "plain"]
-    assert len(lines) == 18
+    assert [line.split()[0] for line in lines[2:5]] == ["bare", "monitored", "bare"]
+    assert [line.split()[0] for line in lines[10:12]] == ["all", "plain"]
+    assert len(lines) == 20
     done = run("variants.py", "--cases", "C", *few)
     inputs = done.stdout.split("inputs: C", 1)[1].splitlines()
     assert [line.split()[0] for line in inputs if line.endswith("%")][:7] == [

@@ -1,10 +1,10 @@
 #include "lamina/nn/observer.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
+#include "lamina/base/rows.hpp"
 #include "lamina/nn/ops/activation_op.hpp"
 
 namespace lamina {
@@ -14,7 +14,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kNearOfTwo = 0.02;   // of the way between both ends
 constexpr double kNearOfOne = 0.001;  // of the way from f(0) to the end
 constexpr double kMostRows = 0.9;     // in which a saturated unit lies near an end
-constexpr std::size_t kSums = 16;     // beside each other, so that they are added in registers
 
 // Whether no other layer lies within this one.
 bool is_leaf(const std::vector<LayerRecord>& layers, std::size_t i) {
@@ -42,6 +41,7 @@ Observer<T>::Observer(const Plan& plan, Index rows, int threads)
     if (const auto* f = dynamic_cast<const ActivationOp<T>*>(&op)) w.ends = ends_of(f->choice);
     w.near = w.ends.both() ? kNearOfTwo * std::abs(w.ends.high - w.ends.low)
                            : kNearOfOne * std::abs(w.ends.at_zero - w.ends.one());
+    w.has_ends = !std::isnan(w.ends.one());
     w.output = std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](Value out) {
       return std::any_of(layer.outputs.begin(), layer.outputs.end(),
                          [&](Value mine) { return mine.id == out.id; });
@@ -52,35 +52,30 @@ Observer<T>::Observer(const Plan& plan, Index rows, int threads)
     watched_.push_back(std::move(w));
   }
   at_end_.assign(static_cast<std::size_t>(threads),
-                 std::vector<std::int32_t>(static_cast<std::size_t>(units_)));
+                 std::vector<T>(static_cast<std::size_t>(units_)));
 }
 
+// A chunk's rows are seen by one thread, one after the other.
 template <class T>
 void Observer<T>::note(int thread, const Watched& w, Range rows, const T* y) {
   const bool both = w.ends.both();
-  const T low = static_cast<T>(both ? w.ends.low : w.ends.one()),
-          high = static_cast<T>(both ? w.ends.high : w.ends.one()), near = static_cast<T>(w.near);
-  std::int32_t* count = at_end_[static_cast<std::size_t>(thread)].data() + w.first_unit;
-  for (Index r = rows.begin; r < rows.end; ++r, y += w.width) {
-    std::array<double, kSums> sum{}, squares{};
-    Index j = 0;
-    for (; j + static_cast<Index>(kSums) <= w.width; j += kSums)
-      for (std::size_t k = 0; k < kSums; ++k) {
-        const double v = static_cast<double>(y[j + static_cast<Index>(k)]);
-        sum[k] += v;
-        squares[k] += v * v;
-      }
-    for (std::size_t k = 0; j < w.width; ++j, ++k) {
-      const double v = static_cast<double>(y[j]);
-      sum[k] += v;
-      squares[k] += v * v;
-    }
-    // A chunk's rows are seen by one thread, one after the other.
-    Chunk& chunk = chunks_[static_cast<std::size_t>(w.first_chunk + r / kRowStep)];
-    for (std::size_t k = 0; k < kSums; ++k) chunk.sum += sum[k], chunk.squares += squares[k];
-    // NaN ends, of an activation without any, are never near.
-    for (j = 0; j < w.width; ++j)
-      count[j] += (std::abs(y[j] - low) <= near) | (std::abs(y[j] - high) <= near);
+  const Vec<T> low(static_cast<T>(both ? w.ends.low : w.ends.one())),
+      high(static_cast<T>(both ? w.ends.high : w.ends.one())), near(static_cast<T>(w.near));
+  const Vec<T> zero(T(0)), one(T(1));
+  T* count = at_end_[static_cast<std::size_t>(thread)].data() + w.first_unit;
+  for (Index begin = rows.begin; begin < rows.end; begin += kRowStep) {
+    LaneSums sum, squares;
+    for (Index r = begin; r < std::min(rows.end, begin + kRowStep); ++r, y += w.width)
+      for_packets<T>(w.width, [&](auto part, Index j, Index lane) {
+        const Vec<T> v = part.load(y + j);
+        sum.take(v, lane, [](Vec<double> x, Vec<double> s) { return s + x; });
+        squares.take(v, lane, [](Vec<double> x, Vec<double> s) { return fma(x, x, s); });
+        if (!w.has_ends) return;
+        const Vec<T> away = min(abs(v - low), abs(v - high));
+        part.store(part.load(count + j) + select(less(near, away), zero, one), count + j);
+      });
+    chunks_[static_cast<std::size_t>(w.first_chunk + begin / kRowStep)] = {sum.total(),
+                                                                           squares.total()};
   }
 }
 
@@ -89,9 +84,10 @@ template <class T>
 double Observer<T>::share_at_ends(const Watched& w, double of_rows) const {
   Index units = 0;
   for (Index j = w.first_unit; j < w.first_unit + w.width; ++j) {
-    Index count = 0;
-    for (const auto& mine : at_end_) count += mine[static_cast<std::size_t>(j)];
-    units += static_cast<double>(count) >= of_rows * static_cast<double>(rows_);
+    double count = 0;
+    for (const auto& mine : at_end_)
+      count += static_cast<double>(mine[static_cast<std::size_t>(j)]);
+    units += count >= of_rows * static_cast<double>(rows_);
   }
   return static_cast<double>(units) / static_cast<double>(w.width);
 }
@@ -106,7 +102,7 @@ LayerStatistics Observer<T>::of(const Watched& w) const {
   }
   const double n = static_cast<double>(rows_ * w.width), mean = sum / n;
   const double spread = std::sqrt(std::max(0.0, squares / n - mean * mean));
-  const bool both = w.ends.both(), one = !both && !std::isnan(w.ends.one());
+  const bool both = w.ends.both(), one = !both && w.has_ends;
   // An output at its ends is sure of its class.
   return {w.layer, mean, spread, one ? share_at_ends(w, 1) : kNaN,
           both && !w.output ? share_at_ends(w, kMostRows) : kNaN};

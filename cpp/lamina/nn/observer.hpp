@@ -37,7 +37,7 @@ class Observer {
     Index first_chunk = 0;  // of all layers' chunks of kRowStep rows
     Ends ends;
     double near = 0;  // an end is reached within this
-    bool output = false;
+    bool has_ends = false, output = false;
   };
   struct Chunk {
     double sum = 0, squares = 0;
@@ -51,7 +51,7 @@ class Observer {
   std::vector<int> place_;  // by op; -1: nobody looks
   std::vector<Watched> watched_;
   std::vector<Chunk> chunks_;
-  std::vector<std::vector<std::int32_t>> at_end_;  // by thread: rows, by unit
+  std::vector<std::vector<T>> at_end_;  // by thread: numbers of rows, by unit
 };
 
 }  // namespace lamina

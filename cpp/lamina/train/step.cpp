@@ -1,11 +1,11 @@
 #include "lamina/train/step.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
 
+#include "lamina/base/rows.hpp"
 #include "lamina/train/finding.hpp"
 
 namespace lamina {
@@ -16,22 +16,15 @@ constexpr Index kResident = 32768;  // weights
 constexpr unsigned kTimedSteps = 16;
 constexpr double kLongStage = 0.04;  // seconds; longer stages are cut so that a stop is noticed
 
-// The sum of squares of x, or of x - y, in an order that does not depend on registers; finite.
+// The sum of squares of x, or of x - y: in an order that does not depend on registers, and finite.
 template <class T>
 double squares(Index n, const T* x, const T* y) {
-  constexpr Index kSums = 16;
-  std::array<double, kSums> sum{};
-  const auto add = [&](Index i, Index lane) {
-    const double v = static_cast<double>(x[i]) - (y ? static_cast<double>(y[i]) : 0.0);
-    sum[static_cast<std::size_t>(lane)] += v * v;
-  };
-  Index i = 0;
-  for (; i + kSums <= n; i += kSums)
-    for (Index lane = 0; lane < kSums; ++lane) add(i + lane, lane);
-  for (Index lane = 0; i + lane < n; ++lane) add(i + lane, lane);
-  double total = 0;
-  for (const double one : sum) total += one;
-  return std::min(total, std::numeric_limits<double>::max());
+  LaneSums sum;
+  for_packets<T>(n, [&](auto part, Index i, Index lane) {
+    const Vec<T> v = y ? part.load(x + i) - part.load(y + i) : part.load(x + i);
+    sum.take(v, lane, [](Vec<double> a, Vec<double> s) { return fma(a, a, s); });
+  });
+  return std::min(sum.total(), std::numeric_limits<double>::max());
 }
 
 }  // namespace
