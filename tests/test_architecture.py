@@ -48,7 +48,14 @@ PYTHON_FLOORS = [
     ["network", "predictor", "summary", "memory"],
     ["model"],
     ["callbacks", "diagnosis", "gradients", "heads"],
-    ["history", "history_files", "history_lines", "history_plot", "history_record"],
+    [
+        "history",
+        "history_facts",
+        "history_files",
+        "history_lines",
+        "history_plot",
+        "history_record",
+    ],
     [
         "estimating",
         "finding",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.diagnosis import Diagnosis, diagnose
+from lamina.history_facts import facts_of
 from lamina.history_plot import draw, picture, rate_changes
 from lamina.history_record import Record
 from lamina.metrics._base import find_key
@@ -156,6 +158,43 @@ class History(Record):
     def __bool__(self) -> bool:
         """Be true, also before the first epoch."""
         return True
+
+    @property
+    def verdict(self) -> str:
+        """What the training came to: one of four words.
+
+        ``"good fit"``, ``"underfitting"``, ``"overfitting"``, or ``"undecided"`` where the numbers
+        do not tell (no validation data, too few epochs, a training that diverged). It is about
+        the weights that the fit ended with, and compares like with like: both losses in inference
+        mode. ``history.diagnose()`` says why.
+
+        Examples
+        --------
+        >>> import lamina as lm
+        >>> history = lm.History()
+        >>> history.append(0, {"loss": 0.5})
+        >>> history.verdict
+        'undecided'
+        >>> print(history.diagnose())
+        undecided: no validation data: the training loss 0.5 alone cannot tell what the model does \
+with new rows. Give validation_data or validation_split.
+        """
+        return self.diagnose().verdict
+
+    def diagnose(self) -> Diagnosis:
+        """Return what the curves tell: the verdict, its reason, and what there is to mend.
+
+        It knows the losses of each epoch and, of fits with ``monitor=True``, the layers, but
+        neither the data nor what another network would make of them: much of it can be a hint only.
+        ``lm.doctor`` looks at those, too.
+
+        Returns
+        -------
+        Diagnosis
+            A list of findings, problems first, each with a code, numbers and a suggestion; print
+            it. See docs/doctor.md for the codes.
+        """
+        return diagnose(facts_of(self))
 
     def plot(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -92,3 +93,14 @@ class Diagnosis(Sequence[Finding]):
         """Return everything as text."""
         lines = [f"{self.verdict}: {self.reason}", *map(str, self._findings)]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return everything for notebooks: the verdict, and a table of the findings."""
+        cell = '<td style="text-align: left; vertical-align: top">'
+        rows = "".join(
+            f"<tr>{cell}{one.level}</td>{cell}<b>{html.escape(one.code)}</b></td>"
+            f"{cell}{html.escape(one.message)}<br><i>{html.escape(one.suggestion)}</i></td></tr>"
+            for one in self._findings
+        )
+        verdict = f"<b>{html.escape(self.verdict)}</b>: {html.escape(self.reason)}"
+        return f"<div><p>{verdict}</p>{f'<table>{rows}</table>' if rows else ''}</div>"
