@@ -68,6 +68,7 @@ PYTHON_FLOORS = [
     ],
     ["resuming", "saving"],
     ["trainer"],
+    ["examination"],
     ["checkpoint", "datasets", "plots", "table_cells", "tables_io"],
     ["sklearn", "table"],
     ["__init__"],

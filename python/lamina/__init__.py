@@ -40,6 +40,7 @@ from lamina.callbacks import (
     TerminateOnNaN,
 )
 from lamina.checkpoint import load_checkpoint
+from lamina.examination import doctor
 from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
 from lamina.layers import (
@@ -159,6 +160,7 @@ __all__ = [
     "check_gradients",
     "constraints",
     "datasets",
+    "doctor",
     "initializers",
     "layers",
     "load",

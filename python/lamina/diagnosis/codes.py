@@ -121,34 +121,34 @@ CODES: dict[str, Code] = {
             (*_TRAINED_BADLY[1:],),
         ),
         Code(
+            "NO_BETTER_THAN_BASELINE",
+            "The model predicts new rows no better than one constant for all of them, and a plain "
+            "network does not either.",
+            "data, trials",
+            ("NOT_CONVERGED", "PLATEAU", "UNDERFIT", "OVERFIT"),
+        ),
+        Code(
             "NOT_CONVERGED",
             "The training ended while the loss was still falling.",
             "curves, trials",
-            ("PLATEAU", "UNDERFIT", "NO_BETTER_THAN_BASELINE"),
+            ("PLATEAU", "UNDERFIT"),
         ),
         Code(
             "PLATEAU",
             "The loss has stood still for many epochs, above what can be reached.",
             "curves, trials",
-            ("UNDERFIT", "NO_BETTER_THAN_BASELINE"),
+            ("UNDERFIT",),
         ),
         Code(
             "UNDERFIT",
             "The model stays far above what a plain network reaches on the same rows, on the "
             "training rows, too.",
             "curves, trials",
-            ("NO_BETTER_THAN_BASELINE",),
         ),
         Code(
             "OVERFIT",
             "What the model learns of the training rows is no longer true of new rows.",
             "curves",
-            ("NO_BETTER_THAN_BASELINE",),
-        ),
-        Code(
-            "NO_BETTER_THAN_BASELINE",
-            "The model predicts new rows no better than one constant for all of them.",
-            "curves, data",
         ),
     ]
 }

@@ -7,6 +7,7 @@ trainings can be asked again without training them again.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ class LayerFacts:
 
 @dataclasses.dataclass
 class ColumnFacts:
-    """A column that the model reads as it is given (behind no layer that scales it).
+    """A column of a dense numeric input.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ class ColumnFacts:
         Of the validation rows.
     shift : float or None
         How far training and validation rows are apart: the Kolmogorov-Smirnov distance, 0 to 1.
+    scaled : bool
+        Whether the model reads it through a layer that scales it (Normalization, RobustScale, …).
     """
 
     name: str
@@ -64,6 +67,7 @@ class ColumnFacts:
     validation_mean: float | None = None
     validation_spread: float | None = None
     shift: float | None = None
+    scaled: bool = False
 
 
 @dataclasses.dataclass
@@ -75,9 +79,11 @@ class DataFacts:
     rows, validation_rows : int
         How many.
     columns : list of ColumnFacts
-        Of the numeric inputs that no layer scales.
+        Of the dense numeric inputs; of very wide ones some, evenly chosen.
+    column_rows, validation_column_rows : int
+        How many rows were looked at for them.
     scaled : bool
-        Whether a layer of the model scales the inputs.
+        Whether a layer of the model scales all of these inputs.
     classes : list of int
         Rows of each class of the training data; empty for a regression.
     validation_classes : list of int
@@ -86,39 +92,87 @@ class DataFacts:
         Of the validation rows of each class (of the training rows without them), the share that
         the model finds.
     target_mean, target_spread : float or None
-        Of a regression.
+        Of a regression; of several targets those of the one that is the farthest from mean 0 and
+        spread 1.
+    target_shift : float or None
+        How far the targets of training and validation rows are apart: the Kolmogorov-Smirnov
+        distance; of classes half the sum of the differences of their shares.
+    target_rows, validation_target_rows : int
+        How many rows were looked at for them, and for `classes` and `recall`.
+    targets : int
+        How many columns the targets of a regression have.
+    model_loss, constant_loss : float or None
+        Of the model and of the best constant prediction, on the validation rows (on the training
+        rows without them), with the weights of rows and classes that the fit had.
     """
 
     rows: int
     validation_rows: int = 0
     columns: list[ColumnFacts] = dataclasses.field(default_factory=list)
+    column_rows: int = 0
+    validation_column_rows: int = 0
     scaled: bool = False
     classes: list[int] = dataclasses.field(default_factory=list)
     validation_classes: list[int] = dataclasses.field(default_factory=list)
     recall: list[float] = dataclasses.field(default_factory=list)
     target_mean: float | None = None
     target_spread: float | None = None
+    target_shift: float | None = None
+    target_rows: int = 0
+    validation_target_rows: int = 0
+    targets: int = 0
+    model_loss: float | None = None
+    constant_loss: float | None = None
 
 
 @dataclasses.dataclass
 class TrialFacts:
     """What came of a small training that the doctor made, on copies.
 
+    All losses of a visit are measured in inference mode on the same rows: `train_losses` on those
+    of ``Facts.final_train_loss``, `val_losses` on those of ``Facts.final_val_loss``.
+
     Parameters
     ----------
     name : str
-        ``"reference"``: a plain network that was trained anew; ``"longer"``, ``"slower"``,
-        ``"faster"``: this model, trained on as it was, with a tenth or ten times its rate.
+        Trained on from where the training ended, with its optimizer's state: ``"longer"`` (at its
+        usual rate), ``"slower"``, ``"faster"`` (at a tenth and ten times of it).
+
+        This network trained anew, from its first weights, for as many epochs as it had been (if
+        the doctor's time allows): ``"again"``, ``"again_slower"``, ``"again_faster"``;
+        ``"scaled_input"`` and ``"scaled_target"`` with inputs or targets brought to mean 0 and
+        spread 1, ``"scaled"`` with both; ``"balanced"`` with all classes of the same weight.
+
+        ``"reference"``: a plain network of moderate size behind scaled inputs, with the same loss
+        and output, trained anew.
     epochs : int
         How many.
     train_loss, val_loss : float
-        In inference mode, at its best epoch; infinite if it diverged.
+        At its best epoch, which is the one of the lowest `val_losses` (`train_losses` without
+        validation rows, val_loss then being NaN); infinite if it diverged.
+    train_losses, val_losses : list of float
+        Before the first step, and then several times, evenly spaced, up to the last epoch.
+    learning_rate : float
+        Of its steps.
+    rows, steps : int
+        How many rows it was trained on, and how many steps it made.
+    diverged : bool
+        Whether a number became infinite or NaN.
+    recall : list of float
+        Of "balanced": as ``DataFacts.recall``.
     """
 
     name: str
     epochs: int
     train_loss: float
     val_loss: float
+    train_losses: list[float] = dataclasses.field(default_factory=list)
+    val_losses: list[float] = dataclasses.field(default_factory=list)
+    learning_rate: float = math.nan
+    rows: int = 0
+    steps: int = 0
+    diverged: bool = False
+    recall: list[float] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -144,7 +198,8 @@ class Facts:
     trials : list of TrialFacts
         Of the doctor.
     about : dict
-        Plain words and numbers on the training: "loss" (name), "optimizer", "batch_size", …
+        Plain words and numbers on the training: "loss" (name), "optimizer", "batch_size", …; of a
+        doctor's visit "left_out": list of str, what was not looked at, and why.
     """
 
     loss: list[float] = dataclasses.field(default_factory=list)

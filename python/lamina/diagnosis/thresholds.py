@@ -114,3 +114,50 @@ EXPLODING_GROWTH = 1e3
 
 #: Without the best constant's loss the curve must have this many epochs to show where it goes.
 FEWEST_EPOCHS_TO_JUDGE = 5
+
+# ---- data ---------------------------------------------------------------------------------------
+
+#: A column whose root mean square is above this is large: pictures of 0 to 16 train well as they
+#: are, those of 0 to 255 do not.
+LARGE_SIZE = 30.0
+
+#: … and below this it is small: a network hardly hears it beside the others.
+SMALL_SIZE = 0.03
+
+#: A mean that lies this many spreads from 0 hides how the column varies.
+FAR_MEAN = 10.0
+
+#: A value that so large a share of the varying columns has as its lowest or highest stands for
+#: "nothing here", as the background of pictures.
+SHARED_BOUND = 0.5
+
+#: A column that was constant in training and is another in more of the validation rows has changed.
+CHANGED_SHARE = 0.05
+
+#: A Kolmogorov-Smirnov distance above this is worth mending: half a spread further gives 0.2 …
+SHIFT = 0.2
+
+#: … and above this worth a look …
+SHIFT_HINT = 0.1
+
+#: … if chance alone gives it in one of so few visits, whatever the number of columns.
+SHIFT_CHANCE = 1e-4
+
+#: A class is rare with less than this share of the rows that it would have if all were alike: of
+#: two classes below 15 %, of ten below 3 %.
+RARE = 0.3
+
+#: Rare classes are found if at least this share of their rows is.
+FOUND = 0.5
+
+#: The recall that weights for the classes must bring, so that they are what is missing.
+RECALL_GAIN = 0.15
+
+#: Fewer rows of rare classes tell nothing.
+FEWEST_RARE_ROWS = 5
+
+#: A loss that is not by this share below the best constant's has gained nothing …
+GAIN = 0.03
+
+#: … and a plain network's, whose best of many epochs is taken, by this one.
+PLAIN_GAIN = 0.05

@@ -1,0 +1,319 @@
+"""Rules from the data, and from trials that change one thing about them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lamina.diagnosis import thresholds as t
+from lamina.diagnosis.curves import material
+from lamina.diagnosis.facts import ColumnFacts, DataFacts, Facts, TrialFacts
+from lamina.diagnosis.findings import Finding
+
+__all__ = [
+    "RULES",
+    "constant_input",
+    "imbalanced_classes",
+    "no_better_than_baseline",
+    "target_unscaled",
+    "train_validation_shift",
+    "unscaled_input",
+]
+
+
+# ---- scales -------------------------------------------------------------------------------------
+
+
+def unscaled_input(facts: Facts) -> list[Finding]:
+    """UNSCALED_INPUT: columns far from mean 0 and spread 1, which the model reads as they are.
+
+    A problem if the same network does better on the same rows once they are scaled.
+    """
+    data = facts.data
+    columns = [] if data is None else [c for c in data.columns if not c.scaled and c.spread > 0]
+    far = [column for column in columns if _is_far(column.mean, column.spread)]
+    if not far:
+        return []
+    worst = max(far, key=lambda column: _farness(column.mean, column.spread))
+    level, words, evidence = _shown_by(facts, "scaled_input", "scaled_target", "scaled inputs")
+    others = f" (and {len(far) - 1} more of {len(columns)})" if far[1:] else ""
+    return [
+        Finding(
+            "UNSCALED_INPUT",
+            level,
+            f"Column {worst.name}{others} has mean {worst.mean:.3g} and spread "
+            f"{worst.spread:.3g}, and no layer scales it{words}.",
+            "Put lm.Normalization() behind the input, or lm.RobustScale() if there are outliers.",
+            {"mean": worst.mean, "spread": worst.spread, "columns": len(far), **evidence},
+            column=worst.name,
+        )
+    ]
+
+
+def target_unscaled(facts: Facts) -> list[Finding]:
+    """TARGET_UNSCALED: a regression's target far from mean 0 and spread 1.
+
+    A problem if the same network does better with the same target once it is scaled.
+    """
+    data = facts.data
+    if data is None or data.target_mean is None or not data.target_spread:
+        return []
+    mean, spread = data.target_mean, data.target_spread
+    if not _is_far(mean, spread) or (facts.about.get("output", "linear") != "linear"):
+        return []
+    level, words, evidence = _shown_by(facts, "scaled_target", "scaled_input", "a scaled target")
+    return [
+        Finding(
+            "TARGET_UNSCALED",
+            level,
+            f"The target has mean {mean:.3g} and spread {spread:.3g}, far from what a new "
+            f"network gives{words}.",
+            "Train on (y - mean) / spread and turn predictions back, or use lm.TableModel, which "
+            "does it.",
+            {"mean": mean, "spread": spread, **evidence},
+        )
+    ]
+
+
+def _farness(mean: float, spread: float) -> float:
+    """Return how many orders of magnitude a column is from 1, in size or from its own mean."""
+    size = math.hypot(mean, spread)
+    return max(abs(math.log10(size)), math.log10(max(abs(mean) / spread, 1.0)))
+
+
+def _is_far(mean: float, spread: float) -> bool:
+    size = math.hypot(mean, spread)
+    off = abs(mean) > t.FAR_MEAN * spread and size > 1.0
+    return off or size > t.LARGE_SIZE or size < t.SMALL_SIZE
+
+
+def _shown_by(facts: Facts, alone: str, other: str, name: str) -> tuple[str, str, dict[str, float]]:
+    """Return the level, words and numbers: what is better if this is scaled, all else being same.
+
+    Either nothing else is, or both are and the other alone as well. What is better must be so
+    beside the training itself, too, which may have had more time.
+    """
+    both, one, again = facts.trial("scaled"), facts.trial(alone), facts.trial("again")
+    first, second = facts.trial(other), facts.trial(alone)
+    pairs = [(again, one), (first, both)] if second or both else []
+    own = _judged(facts)
+    for without, scaled in pairs:
+        if without is None or scaled is None:
+            continue
+        reached, before = _loss_of(scaled), _loss_of(without)
+        if material(own, reached, facts) and material(before, reached, facts):
+            words = f"; with {name} it came to a loss of {reached:.4g} instead of {own:.4g}"
+            return "problem", words, {"loss": own, "scaled_loss": reached}
+    return "hint", "", {}
+
+
+def _judged(facts: Facts) -> float:
+    final = facts.final_val_loss if facts.final_val_loss is not None else facts.final_train_loss
+    return math.nan if final is None else final
+
+
+def _loss_of(trial: TrialFacts) -> float:
+    return trial.train_loss if math.isnan(trial.val_loss) else trial.val_loss
+
+
+# ---- columns ------------------------------------------------------------------------------------
+
+
+def constant_input(facts: Facts) -> list[Finding]:
+    """CONSTANT_INPUT: columns with one value in all training rows.
+
+    A problem if the value is none that says "nothing here": 0, or what the other columns begin or
+    end with, as the background of pictures does; and if validation rows have others, which no
+    weight has been trained for.
+    """
+    data = facts.data
+    if data is None:
+        return []
+    constant = [column for column in data.columns if column.spread == 0]
+    if not constant:
+        return []
+    ground = _backgrounds(data.columns)
+    changing = [column for column in constant if _changes(column, data)]
+    strange = [c for c in constant if c.low not in ground and not c.scaled]
+    found = changing or strange
+    column = (found or constant)[0]
+    others = f" (and {len(constant) - 1} more)" if constant[1:] else ""
+    also = f", but not in {column.shift:.0%} of the validation rows" if changing else ""
+    return [
+        Finding(
+            "CONSTANT_INPUT",
+            "problem" if found else "hint",
+            f"Column {column.name}{others} is {column.low:.6g} in all training rows{also}.",
+            "See how the column came about; if it is right, leave it out.",
+            {"value": column.low, "columns": len(constant)},
+            column=column.name,
+        )
+    ]
+
+
+def _backgrounds(columns: Sequence[ColumnFacts]) -> set[float]:
+    """Return the values that mean "nothing": 0, and the bounds that many columns share."""
+    varied = [column for column in columns if column.spread > 0]
+    bounds = [column.low for column in varied] + [column.high for column in varied]
+    shared = {bound for bound in set(bounds) if bounds.count(bound) >= t.SHARED_BOUND * len(varied)}
+    return {0.0, *shared} if varied else {0.0}
+
+
+def _changes(column: ColumnFacts, data: DataFacts) -> bool:
+    """Tell whether validation rows have so many other values that chance does not explain it."""
+    return (column.shift or 0.0) > max(t.CHANGED_SHARE, 20.0 / max(data.rows, 1))
+
+
+def train_validation_shift(facts: Facts) -> list[Finding]:
+    """TRAIN_VALIDATION_SHIFT: validation rows whose columns or targets lie elsewhere."""
+    data = facts.data
+    if data is None or not data.validation_rows:
+        return []
+    columns = [c for c in data.columns if c.shift is not None and c.spread > 0]
+    chance = _chance(data.column_rows, data.validation_column_rows, len(columns))
+    shifted = [c for c in columns if (c.shift or 0.0) > max(chance, t.SHIFT_HINT)]
+    found = []
+    if shifted:
+        worst = max(shifted, key=lambda column: column.shift or 0.0)
+        far = worst.shift or 0.0
+        others = f" (and {len(shifted) - 1} more of {len(columns)})" if shifted[1:] else ""
+        found.append(
+            Finding(
+                "TRAIN_VALIDATION_SHIFT",
+                "problem" if far > max(chance, t.SHIFT) else "hint",
+                f"Column {worst.name}{others} is distributed otherwise in validation rows: mean "
+                f"{worst.validation_mean or 0.0:.3g} instead of {worst.mean:.3g}, "
+                f"Kolmogorov-Smirnov distance {far:.2f} where chance gives {chance:.2f}.",
+                "Prepare both by the same numbers, and draw the validation rows at random.",
+                {"distance": far, "chance": chance, "columns": len(shifted)},
+                column=worst.name,
+            )
+        )
+    return found or _target_shift(data)
+
+
+def _target_shift(data: DataFacts) -> list[Finding]:
+    far = data.target_shift or 0.0
+    if data.classes:
+        chance = _chance_of_classes(data.classes, data.validation_classes)
+        what = "The shares of the classes differ"
+    else:
+        chance = _chance(data.target_rows, data.validation_target_rows, data.targets)
+        what = "The target is distributed otherwise"
+    if far <= max(chance, t.SHIFT_HINT):
+        return []
+    return [
+        Finding(
+            "TRAIN_VALIDATION_SHIFT",
+            "problem" if far > max(chance, t.SHIFT) else "hint",
+            f"{what} between training and validation rows: distance {far:.2f} where chance gives "
+            f"{chance:.2f}.",
+            "Draw the validation rows at random, with the same share of each class.",
+            {"distance": far, "chance": chance},
+        )
+    ]
+
+
+def _chance(rows: int, others: int, tests: int) -> float:
+    """Return the largest Kolmogorov-Smirnov distance of so many that chance gives."""
+    if not rows or not others or not tests:
+        return 1.0
+    return math.sqrt(math.log(2 * tests / t.SHIFT_CHANCE) * (1 / rows + 1 / others) / 2)
+
+
+def _chance_of_classes(counts: Sequence[int], others: Sequence[int]) -> float:
+    """Return the largest distance of the shares of classes that chance gives."""
+    rows, more = sum(counts), sum(others)
+    if not rows or not more:
+        return 1.0
+    shares = [(one + two) / (rows + more) for one, two in zip(counts, others, strict=True)]
+    noise = 1 / rows + 1 / more
+    usual = sum(math.sqrt(p * (1 - p) * noise * 2 / math.pi) for p in shares) / 2
+    return usual + math.sqrt(math.log(1 / t.SHIFT_CHANCE) * noise / 2)
+
+
+# ---- classes ------------------------------------------------------------------------------------
+
+
+def imbalanced_classes(facts: Facts) -> list[Finding]:
+    """IMBALANCED_CLASSES: a problem if rare classes are not found, and could be; else a hint."""
+    data = facts.data
+    if data is None or len(data.classes) < 2 or not sum(data.classes):
+        return []
+    usual = sum(data.classes) / len(data.classes)
+    present = [c for c, count in enumerate(data.classes) if count]
+    rare = [c for c in present if data.classes[c] < t.RARE * usual]
+    if not rare:
+        return []
+    common = [c for c in present if c not in rare]
+    judged = data.validation_classes or data.classes
+    recall, others = (_mean_recall(data.recall, judged, which) for which in (rare, common))
+    balanced = facts.trial("balanced")
+    better = math.nan if balanced is None else _mean_recall(balanced.recall, judged, rare)
+    missed = recall < t.FOUND and sum(judged[c] for c in rare) >= t.FEWEST_RARE_ROWS
+    mendable = not math.isnan(better) and better >= recall + t.RECALL_GAIN
+    rarest = min(rare, key=lambda c: data.classes[c])
+    words = f"Class {rarest} has {data.classes[rarest]} of {sum(data.classes)} training rows; "
+    words += f"{recall:.0%} of the rare rows are found, {others:.0%} of the others"
+    if mendable:
+        words += f", and {better:.0%} where all classes weigh alike"
+    return [
+        Finding(
+            "IMBALANCED_CLASSES",
+            "problem" if missed and mendable else "hint",
+            f"{words}.",
+            'Give fit class_weight="balanced", or more rows of the rare classes.',
+            {"share": data.classes[rarest] / sum(data.classes), "recall": recall},
+        )
+    ]
+
+
+def _mean_recall(recall: Sequence[float], rows: Sequence[int], classes: Sequence[int]) -> float:
+    """Return the share of the rows of these classes that is found."""
+    known = [c for c in classes if c < len(recall) and not math.isnan(recall[c]) and rows[c]]
+    total = sum(rows[c] for c in known)
+    return sum(recall[c] * rows[c] for c in known) / total if total else math.nan
+
+
+# ---- nothing learnt -----------------------------------------------------------------------------
+
+
+def no_better_than_baseline(facts: Facts) -> list[Finding]:
+    """NO_BETTER_THAN_BASELINE: a problem if a plain network is no better than a constant either.
+
+    Then the cause lies in the data. If a plain network is better, it lies in this training, and
+    other findings say where: a hint.
+    """
+    data = facts.data
+    if data is None or data.model_loss is None or data.constant_loss is None:
+        return []
+    loss, constant = data.model_loss, data.constant_loss
+    if loss < constant - t.GAIN * abs(constant):
+        return []
+    plain = facts.trial("reference")
+    base = facts.baseline_loss
+    nothing = plain is None or base is None or _loss_of(plain) > base - t.PLAIN_GAIN * abs(base)
+    words = f"The model's loss is {loss:.4g}, that of the best constant prediction {constant:.4g}"
+    if plain is not None:
+        words += f", that of a plain network {_loss_of(plain):.4g}"
+    return [
+        Finding(
+            "NO_BETTER_THAN_BASELINE",
+            "problem" if nothing else "hint",
+            f"{words}.",
+            "See whether the rows of X and y belong together, and whether X can tell y at all."
+            if nothing
+            else "The data can be learnt: look at the other findings.",
+            {"loss": loss, "constant_loss": constant},
+        )
+    ]
+
+
+RULES = (
+    constant_input,
+    unscaled_input,
+    target_unscaled,
+    train_validation_shift,
+    imbalanced_classes,
+    no_better_than_baseline,
+)

@@ -1,0 +1,155 @@
+"""The best constant prediction: what a network must beat to have learnt anything."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina._config import Configurable, spec_json
+from lamina._isa import core
+from lamina.losses import Loss
+
+__all__ = ["as_loss", "best_constant", "constant_loss"]
+
+Floats = NDArray[np.float64]
+
+_STEPS = 60
+_LEAST = 1e-6  # probability
+_PROBABILITIES = {"softmax", "sigmoid"}
+_CLOSED = {  # the mean is the best constant of probabilities and of these
+    "MeanSquaredError",
+    "CategoricalCrossentropy",
+    "BinaryCrossentropy",
+    "KLDivergence",
+    "Poisson",
+}
+
+
+def as_loss(loss: Any) -> Any:
+    """Return the object of a loss that was given by name; functions as they are."""
+    if isinstance(loss, str):
+        return Loss.from_spec(json.loads(core.resolve("losses", spec_json(loss))))
+    return loss
+
+
+def constant_loss(loss: Any, constant: Floats, target: NDArray[Any], weight: Any = None) -> float:
+    """Return the mean loss of a constant prediction."""
+    return _measured(loss, target, weight)(constant)[0]
+
+
+def best_constant(
+    loss: Any, target: NDArray[Any], weight: Any, width: int, activation: str
+) -> Floats:
+    """Return the constant prediction of the lowest loss.
+
+    Of several beginnings (mean and median of the targets, shares of the classes, their logarithms)
+    the best; unless it is the best that there is by a formula, it is improved by steps along the
+    loss's gradient, each at least as good as the one before.
+
+    Parameters
+    ----------
+    loss : Loss or callable
+        Of one output.
+    target : ndarray, shape (n,) or (n, columns)
+        Numbers, or class numbers.
+    weight : ndarray of shape (n,), or None
+        Of the rows.
+    width : int
+        Of the output.
+    activation : str
+        Of the output: where its predictions lie.
+    """
+    measured = _measured(loss, target, weight)
+    starts = [_allowed(start, activation) for start in _starts(target, weight, width)]
+    losses = [measured(start)[0] for start in starts]
+    best = int(np.nanargmin(losses))
+    name = type(loss).__name__
+    plain = not getattr(loss, "label_smoothing", 0.0) and getattr(loss, "positive_weight", 1.0) == 1
+    if name in _CLOSED and plain and not getattr(loss, "from_logits", False) and best == 0:
+        return starts[0]
+    spread = float(np.std(target)) or 1.0
+    scale = 1.0 if activation in _PROBABILITIES or _of_classes(target, width) else spread
+    return _improved(measured, starts[best], scale, activation)
+
+
+def _measured(
+    loss: Any, target: NDArray[Any], weight: Any
+) -> Callable[[Floats], tuple[float, Floats]]:
+    """Return what gives the loss of a constant and its gradient."""
+    weights = np.ones(len(target)) if weight is None else np.asarray(weight, np.float64).ravel()
+
+    def measured(constant: Floats) -> tuple[float, Floats]:
+        predicted = np.tile(constant, (len(target), 1))
+        if isinstance(loss, Configurable):
+            gradient = loss.gradient(target, predicted, weights)  # type: ignore[attr-defined]
+            return float(loss(target, predicted, weights)), gradient.sum(axis=0)  # type: ignore[operator]
+        columns = np.asarray(target, np.float64).reshape(len(target), -1)
+        values, gradient = loss(columns, predicted)
+        share = weights / weights.sum()
+        return float(share @ np.ravel(values)), share @ np.reshape(gradient, predicted.shape)
+
+    return measured
+
+
+def _of_classes(target: NDArray[Any], width: int) -> bool:
+    return width > 1 and target.size == len(target) and _whole(target, width)
+
+
+def _whole(target: NDArray[Any], width: int) -> bool:
+    numbers = np.unique(target)
+    return bool(numbers[0] >= 0 and numbers[-1] < width and (numbers == np.floor(numbers)).all())
+
+
+def _starts(target: NDArray[Any], weight: Any, width: int) -> Iterator[Floats]:
+    """Yield beginnings, the mean first."""
+    weights = np.ones(len(target)) if weight is None else np.asarray(weight, np.float64).ravel()
+    if _of_classes(target, width):
+        shares = np.bincount(target.ravel().astype(int), weights, width) / weights.sum()
+        yield shares
+        yield np.log(np.maximum(shares, _LEAST))
+        return
+    columns = np.asarray(target, np.float64).reshape(len(target), -1)
+    mean = weights @ columns / weights.sum()
+    repeat = -(-width // columns.shape[1])  # several outputs a target, as of quantiles
+    yield np.tile(mean, repeat)[:width]
+    yield np.tile(np.median(columns, axis=0), repeat)[:width]
+    if (columns >= 0).all() and (columns <= 1).all():
+        inside = np.clip(np.tile(mean, repeat)[:width], _LEAST, 1 - _LEAST)
+        yield np.log(inside / (1 - inside))
+        yield np.log(inside)
+    if width == 2 * columns.shape[1]:  # a mean and a variance
+        variance = np.maximum(columns.var(axis=0), _LEAST)
+        for second in (np.log(variance), variance):
+            yield np.concatenate([mean, second])
+
+
+def _allowed(constant: Floats, activation: str) -> Floats:
+    """Return the nearest prediction that such an output can give."""
+    if activation not in _PROBABILITIES:
+        return np.maximum(constant, 0.0) if activation in {"relu", "softplus"} else constant
+    inside = np.clip(constant, _LEAST, 1 - _LEAST)
+    return inside / inside.sum() if activation == "softmax" else inside
+
+
+def _improved(
+    measured: Callable[[Floats], tuple[float, Floats]],
+    constant: Floats,
+    scale: float,
+    activation: str,
+) -> Floats:
+    """Go downhill; a step that does not lead down is made smaller, one that does is made longer."""
+    value, gradient = measured(constant)
+    size = scale / (math.sqrt(float(gradient @ gradient)) or 1.0)
+    for _ in range(_STEPS):
+        trial = _allowed(constant - size * gradient, activation)
+        reached, slope = measured(trial)
+        if reached < value:
+            constant, value, gradient, size = trial, reached, slope, 2 * size
+        else:
+            size /= 4
+    return constant
