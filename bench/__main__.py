@@ -16,11 +16,12 @@ COMMANDS = {
     "kernels": "kernels",
     "training": "training",
     "inference": "inference",
+    "doctor": "doctor.command",
 }
 
 
 def main(argv: list[str]) -> int:
-    """Run one command's module: the same as `python bench/<module>.py`."""
+    """Run one command's module: the same as `python bench/<module>.py` or the folder."""
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
         argv = ["tables", *argv]
     if argv[0] not in COMMANDS:

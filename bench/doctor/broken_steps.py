@@ -1,0 +1,215 @@
+"""Broken by the steps: their length, their number, and where they lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import lamina as lm
+from doctor.entry import broken
+from doctor.proofs import not_finite, stuck, worse
+from doctor.task import Task
+from doctor.training import Training
+
+ALL = ("digits", "diamonds", "blobs", "rings", "friedman", "waves")
+FOUR = ("digits", "diamonds", "blobs", "friedman")
+NUMERIC = ("diamonds", "friedman", "waves")
+START = lm.initializers
+RATE = lm.schedules
+
+# ---- too long steps
+
+
+@broken("LR_TOO_HIGH", ALL, worse())
+def adam(task: Task, seed: int) -> Training:
+    """Adam with a rate of 0.5, five hundred times the usual."""
+    return Training(task, seed, optimizer=lm.Adam(0.5))
+
+
+@broken("LR_TOO_HIGH", NUMERIC, worse())
+def sgd(task: Task, seed: int) -> Training:
+    """Plain SGD on a squared error with a rate of 0.5: it overshoots in the steepest direction."""
+    return Training(task, seed, optimizer=lm.SGD(0.5))
+
+
+@broken("LR_TOO_HIGH", ("digits", "blobs", "rings", "waves"), worse())
+def momentum(task: Task, seed: int) -> Training:
+    """A momentum of 0.99 multiplies a rate of 0.1 by 100."""
+    return Training(task, seed, optimizer=lm.Momentum(0.1, 0.99))
+
+
+@broken("LR_TOO_HIGH", FOUR, worse())
+def one_cycle(task: Task, seed: int) -> Training:
+    """OneCycle up to a rate of 1: its mild end does not bring back what its middle threw off."""
+    return Training(task, seed, optimizer=lm.Adam(lm.OneCycle(1.0)))
+
+
+@broken("LR_TOO_HIGH", ("digits", "friedman", "waves"), worse())
+def growing(task: Task, seed: int) -> Training:
+    """A schedule with the wrong sign: from a good rate it doubles every other epoch."""
+    steps = len(task.x) / 32
+    rate = RATE.Exponential(2e-3, 2.0, decay_steps=2 * steps)
+    return Training(task, seed, optimizer=lm.Adam(rate))
+
+
+@broken("LR_TOO_HIGH", ("blobs", "diamonds", "rings"), worse())
+def rmsprop_tanh(task: Task, seed: int) -> Training:
+    """RMSprop with 0.2 on tanh units, whose outputs are thrown from bound to bound."""
+    return Training(task, seed, activation="tanh", optimizer=lm.RMSprop(0.2))
+
+
+# ---- too short steps
+
+
+@broken("LR_TOO_LOW", ALL, worse())
+def adam_far_too_low(task: Task, seed: int) -> Training:
+    """Adam with a rate of 1e-5."""
+    return Training(task, seed, optimizer=lm.Adam(1e-5))
+
+
+@broken("LR_TOO_LOW", FOUR, worse())
+def sgd_far_too_low(task: Task, seed: int) -> Training:
+    """SGD with a rate that would suit Adam, and then some: 1e-4."""
+    return Training(task, seed, optimizer=lm.SGD(1e-4))
+
+
+@broken("LR_TOO_LOW", ("digits", "blobs", "friedman", "waves"), worse(), allows=("PLATEAU",))
+def decays_too_soon(task: Task, seed: int) -> Training:
+    """A good rate is divided by ten every epoch: after two of them nothing moves (a plateau)."""
+    rate = RATE.Step(2e-3, step_size=1, gamma=0.1, unit="epoch")
+    return Training(task, seed, optimizer=lm.Adam(rate))
+
+
+@broken("LR_TOO_LOW", ("digits", "diamonds", "rings", "waves"), worse())
+def warms_up_for_ever(task: Task, seed: int) -> Training:
+    """A warm-up of 100,000 steps, of which the training makes a thousand."""
+    return Training(task, seed, optimizer=lm.Adam(RATE.Warmup(2e-3, 100_000)))
+
+
+@broken("LR_TOO_LOW", ("blobs", "rings", "friedman"), worse())
+def low_cycle(task: Task, seed: int) -> Training:
+    """OneCycle whose highest rate is 3e-5."""
+    return Training(task, seed, optimizer=lm.Adam(lm.OneCycle(3e-5)))
+
+
+# ---- too few steps
+
+
+@broken("NOT_CONVERGED", ALL, worse())
+def few_epochs(task: Task, seed: int) -> Training:
+    """Three epochs of what would need twenty."""
+    return Training(task, seed, epochs=3)
+
+
+@broken("NOT_CONVERGED", ("digits", "blobs", "waves"), worse())
+def impatient(task: Task, seed: int) -> Training:
+    """Early stopping to which a gain of 0.25 in an epoch is nothing: it stops at once."""
+    stop = lm.EarlyStopping(patience=1, min_delta=0.25)
+    return Training(task, seed, epochs=40, callbacks=[stop])
+
+
+@broken("NOT_CONVERGED", ("digits", "diamonds", "friedman"), worse(), allows=("LR_TOO_LOW",))
+def one_batch(task: Task, seed: int) -> Training:
+    """All rows in one batch: an epoch is one step (longer steps would help, too)."""
+    return Training(task, seed, epochs=40, batch_size=len(task.x))
+
+
+@broken("NOT_CONVERGED", ("digits", "blobs", "rings"), worse())
+def short_sgd(task: Task, seed: int) -> Training:
+    """SGD with momentum at a good rate, and two epochs."""
+    return Training(task, seed, epochs=2, optimizer=lm.Momentum(0.02, 0.9))
+
+
+@broken("NOT_CONVERGED", ("rings", "waves", "friedman"), worse())
+def deep_and_short(task: Task, seed: int) -> Training:
+    """Four layers of tanh need some epochs to begin with; they get four of them."""
+    return Training(task, seed, (24,) * 4, "tanh", epochs=4, optimizer=lm.Adam(1e-3))
+
+
+# ---- steps that lead nowhere finite: broken losses and starts, not rates
+
+
+@broken("DIVERGED", NUMERIC, not_finite)
+def logarithm_of_a_prediction(task: Task, seed: int) -> Training:
+    """A squared difference of logarithms, of predictions that may be below 0: NaN."""
+
+    def loss(y: Any, p: Any) -> tuple[Any, Any]:
+        with np.errstate(all="ignore"):
+            off = np.log(p) - np.log(y + 10)
+            return (off**2).mean(axis=1), 2 * off / p
+
+    return Training(task, seed, loss=loss)
+
+
+@broken("DIVERGED", NUMERIC, not_finite)
+def relative_error_of_zero(task: Task, seed: int) -> Training:
+    """A relative error, where some targets are 0 (they were rounded): a division by zero."""
+
+    def loss(y: Any, p: Any) -> tuple[Any, Any]:
+        with np.errstate(all="ignore"):
+            return np.abs((p - y) / y).mean(axis=1), np.sign(p - y) / np.abs(y)
+
+    rounded = task.but(y=np.round(task.y, 1), validation_y=np.round(task.validation_y, 1))
+    return Training(rounded, seed, loss=loss)
+
+
+@broken("DIVERGED", ("digits", "blobs", "friedman"), not_finite, allows=("EXPLODING_GRADIENT",))
+def start_beyond_measure(task: Task, seed: int) -> Training:
+    """Initial weights of 1e15: three layers of that are more than a float32 can hold."""
+    start = {"kernel_initializer": START.RandomNormal(stddev=1e15)}
+    return Training(task, seed, dense=start, output=start)
+
+
+@broken("DIVERGED", NUMERIC, not_finite)
+def exponential_output(task: Task, seed: int) -> Training:
+    """An output exp(z) that nothing bounds, from a start where z comes to a hundred."""
+    wide = {"kernel_initializer": START.RandomNormal(stddev=1.5)}
+    return Training(task, seed, dense=wide, output={"activation": "exponential", **wide})
+
+
+@broken("DIVERGED", NUMERIC, not_finite)
+def uphill(task: Task, seed: int) -> Training:
+    """A loss of one's own whose gradient has the wrong sign: each step makes it worse."""
+
+    def loss(y: Any, p: Any) -> tuple[Any, Any]:
+        with np.errstate(all="ignore"):
+            return ((y - p) ** 2).mean(axis=1), 2 * (y - p)
+
+    return Training(task, seed, loss=loss, optimizer=lm.SGD(0.02))
+
+
+# ---- a good network, and steps that no longer bring it forward
+
+
+@broken("PLATEAU", NUMERIC, stuck, allows=("LR_TOO_HIGH",))
+def coarse_steps(task: Task, seed: int) -> Training:
+    """A rate that was good for the beginning and never falls: the loss circles above its floor."""
+    return Training(task, seed, epochs=60, optimizer=lm.Adam(0.1))
+
+
+@broken("PLATEAU", NUMERIC, stuck, allows=("LR_TOO_HIGH",))
+def tiny_batches(task: Task, seed: int) -> Training:
+    """Four rows a step: the noise of such small batches keeps the loss from falling further."""
+    rate = lm.Adam(0.02)
+    return Training(task, seed, activation="tanh", epochs=30, batch_size=4, optimizer=rate)
+
+
+@broken("PLATEAU", NUMERIC, stuck, allows=("LR_TOO_HIGH",))
+def steps_of_one_length(task: Task, seed: int) -> Training:
+    """Lion goes by signs: its steps never become shorter by themselves, and 0.01 is long."""
+    return Training(task, seed, activation="tanh", epochs=40, optimizer=lm.Lion(0.01))
+
+
+@broken("PLATEAU", NUMERIC, stuck, allows=("LR_TOO_HIGH",))
+def cycles_without_end(task: Task, seed: int) -> Training:
+    """A cyclical rate between 0.03 and 0.15 shakes off each time what was gained."""
+    rate = RATE.Cyclical(0.03, 0.15, step_size_up=100)
+    return Training(task, seed, epochs=60, optimizer=lm.Adam(rate))
+
+
+@broken("PLATEAU", ("digits", "blobs", "friedman", "waves"), stuck, allows=("LR_TOO_LOW",))
+def falls_too_soon(task: Task, seed: int) -> Training:
+    """ReduceLROnPlateau without patience: it takes slow progress for none, and the rate away."""
+    fall = lm.ReduceLROnPlateau(factor=0.03, patience=1, threshold=0.5)
+    return Training(task, seed, epochs=30, callbacks=[fall])

@@ -1,0 +1,153 @@
+"""The trainings of the zoo, each made once: its facts and its proof are kept as a line of JSON.
+
+Thresholds can be changed and the table printed again from these lines without training anew.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import json
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from doctor import broken, examining, healthy
+from doctor.data import MissingError, load
+from doctor.entry import ENTRIES, Entry
+from doctor.task import Task
+from doctor.training import Trained, plain
+
+__all__ = ["Specimen", "broken", "collect", "healthy", "read"]
+
+FILE = "facts.jsonl"
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """An entry on a data set of a seed: whether it is what it should be, and its facts."""
+
+    entry: str
+    set: str
+    seed: int
+    source: str  # of which code: an entry that was edited is trained again
+    by: str  # who gathered the facts
+    proven: bool
+    proof: str
+    seconds: float
+    facts: dict[str, Any]
+    failed: str = ""  # the doctor has: with this error
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What it is known by."""
+        return self.entry, self.set, self.seed
+
+
+def collect(
+    folder: Path,
+    sets: Sequence[str],
+    seeds: Sequence[int],
+    places: Sequence[Path],
+    names: Sequence[str] = (),
+    fresh: bool = False,
+) -> Iterator[tuple[Specimen | None, str]]:
+    """Make what is not in the folder's file yet; yield each with a word on what happened.
+
+    `names`: beginnings of the names of entries; none: all. A set that is not here is skipped.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {one.key: one for one in read(folder)}
+    with (folder / FILE).open("w") as file:
+        for one in known.values():
+            _write(file, one)
+        for name in sets:
+            for seed in seeds:
+                try:
+                    task = load(name, seed, tuple(places))
+                except MissingError as why:
+                    yield None, f"{name}: skipped ({why})"
+                    break
+                maker = _Maker(task, seed)
+                for entry in _chosen(name, names):
+                    old = None if fresh else known.get((entry.name, name, seed))
+                    if old and old.source == source(entry) and old.by == examining.BY:
+                        continue
+                    made = maker.make(entry)
+                    _write(file, made)
+                    yield made, "made"
+
+
+def read(folder: Path) -> list[Specimen]:
+    """Return what the file has of entries that there are; of two of a name the later."""
+    path = folder / FILE
+    if not path.exists():
+        return []
+    found = {}
+    for line in path.read_text().splitlines():
+        one = Specimen(**json.loads(line))
+        if one.entry in ENTRIES and one.set in ENTRIES[one.entry].on:
+            found[one.key] = one
+    return list(found.values())
+
+
+def _write(file: TextIO, one: Specimen) -> None:
+    file.write(json.dumps(dataclasses.asdict(one)) + "\n")
+    file.flush()
+
+
+def source(entry: Entry) -> str:
+    """Return a mark of an entry's code."""
+    return hashlib.sha256(inspect.getsource(entry.build).encode()).hexdigest()[:12]
+
+
+def _examined(done: Trained) -> tuple[dict[str, Any], str]:
+    """Return the facts of a training; or none, and why: an error of the doctor is no answer."""
+    try:
+        return examining.examine(done).to_dict(), ""
+    except Exception as error:
+        return {}, f"{type(error).__name__}: {error}"
+
+
+def _chosen(name: str, names: Sequence[str]) -> list[Entry]:
+    wanted = [one for one in ENTRIES.values() if name in one.on]
+    return [one for one in wanted if not names or one.name.startswith(tuple(names))]
+
+
+class _Maker:
+    """Trains entries on one data set of one seed."""
+
+    def __init__(self, task: Task, seed: int) -> None:
+        self.task, self.seed = task, seed
+        self._plain: dict[int, Trained] = {}
+
+    def make(self, entry: Entry) -> Specimen:
+        begun = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # diverging is what some are for
+            done = entry.build(self.task, self.seed).run(**examining.SETTINGS)
+            proven, words = entry.proof(done, self.task, self.plain)
+            facts, failed = _examined(done)
+        seconds = round(time.perf_counter() - begun, 3)
+        return Specimen(
+            entry.name,
+            self.task.name,
+            self.seed,
+            source(entry),
+            examining.BY,
+            bool(proven),
+            words,
+            seconds,
+            facts,
+            failed,
+        )
+
+    def plain(self, task: Task) -> Trained:
+        """Return the plain training of a task, trained once."""
+        if id(task) not in self._plain:
+            self._plain[id(task)] = plain(task, self.seed).run()  # which keeps the task alive
+        return self._plain[id(task)]

@@ -1,0 +1,131 @@
+"""bench/doctor: what the zoo has, how it counts, and a small part of it examined for real."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lamina.diagnosis.codes import CODES
+
+PLACE = Path(__file__).resolve().parent.parent / "bench" / "doctor"
+
+pytestmark = pytest.mark.skipif(not PLACE.exists(), reason="bench/ lies in the source tree alone")
+
+
+@pytest.fixture
+def zoo(bench: Any) -> Any:
+    bench("doctor.specimens")  # registers all entries
+    return bench
+
+
+def test_the_zoo_has_what_the_promise_asks_for(zoo: Any) -> None:
+    entries = zoo("doctor.entry").ENTRIES.values()
+    tuning = set(zoo("doctor.data").TUNING)
+    assert set(zoo("doctor.consequences").CODES) == set(CODES)
+    for code in CODES:
+        own = [one for one in entries if one.code == code]
+        assert len(own) >= 4, code
+        assert all(len(tuning & set(one.on)) >= 2 for one in own), code
+    assert sum(one.code is None for one in entries) >= 20
+    for one in entries:
+        assert one.story.endswith("."), one.name
+        assert one.allows <= set(CODES) - {one.code}, one.name
+        assert one.code is not None or not one.allows, one.name
+
+
+def test_sets_of_the_report_are_never_trained_on_by_default(zoo: Any) -> None:
+    data = zoo("doctor.data")
+    assert not set(data.TUNING) & set(data.REPORT)
+    args = zoo("doctor.command")._parser().parse_args([])
+    assert args.sets == list(data.TUNING)
+    assert args.seeds == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("problems", "found", "right", "wrong"),
+    [
+        (["LR_TOO_HIGH"], 1, 1, {}),
+        (["DEAD_UNITS", "LR_TOO_HIGH"], 1, 1, {}),
+        (["DEAD_UNITS"], 0, 0, {}),  # a consequence does not stand for the cause
+        (["LR_TOO_HIGH", "OVERFIT"], 1, 0, {"OVERFIT": 1}),
+        ([], 0, 0, {}),
+    ],
+)
+def test_right_is_the_cause_and_nothing_untrue(
+    zoo: Any, problems: list[str], found: int, right: int, wrong: dict[str, int]
+) -> None:
+    row = zoo("doctor.page").Row("LR_TOO_HIGH")
+    row.add(specimen(zoo, "lr_too_high/adam"), problems)
+    assert (row.trainings, row.found, row.right, dict(row.wrong)) == (1, found, right, wrong)
+    assert len(row.misses) == 1 - right
+
+
+def test_a_healthy_training_has_no_problems(zoo: Any) -> None:
+    row = zoo("doctor.page").Row("healthy")
+    row.add(specimen(zoo, "healthy/usual"), [])
+    row.add(specimen(zoo, "healthy/usual"), ["PLATEAU", "OVERFIT"])
+    assert (row.trainings, row.right, row.wrong.total()) == (2, 1, 2)
+
+
+def test_what_is_not_proven_is_not_counted(zoo: Any) -> None:
+    row = zoo("doctor.page").Row("LR_TOO_HIGH")
+    row.add(specimen(zoo, "lr_too_high/adam", proven=False), ["LR_TOO_HIGH"])
+    assert (row.trainings, row.right, row.unproven) == (0, 0, 1)
+
+
+def test_a_doctor_that_fails_is_not_right(zoo: Any) -> None:
+    result = zoo("doctor.page").Result.of([specimen(zoo, "healthy/usual", failed="ValueError: x")])
+    assert (result.healthy.trainings, result.healthy.right) == (1, 0)
+    assert "ValueError: x" in result.healthy.misses[0]
+
+
+def test_facts_are_kept_and_read_again(
+    zoo: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = zoo("doctor.command").main
+    some = ["--facts", str(tmp_path), "--seeds", "0", "--sets", "rings,waves"]
+    some += ["--entries", "constant_input/,healthy/usual"]
+    main(["run", *some])
+    first = capsys.readouterr()
+    assert "6 trainings in" in first.err
+    main(["run", *some])
+    again = capsys.readouterr()
+    assert again.out == first.out
+    assert "trainings in" not in again.err
+    main(["proofs", *some])
+    assert "6 constant columns" in capsys.readouterr().out
+    assert main(["table", "--facts", str(tmp_path), "--seeds", "1"]) == 2
+
+
+@pytest.mark.parametrize("name", ["magic", "bike", "fashion"])
+def test_a_set_that_is_not_here_is_named(
+    zoo: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMINA_FASHION_MNIST", str(tmp_path))
+    monkeypatch.setattr(zoo("doctor.real"), "find_spec", lambda package: None)
+    [(made, word)] = zoo("doctor.specimens").collect(tmp_path, [name], [0, 1], [tmp_path])
+    assert made is None
+    assert word.startswith(f"{name}: skipped")
+
+
+@pytest.mark.ci
+def test_a_part_of_the_zoo_is_recognised(zoo: Any, tmp_path: Path) -> None:
+    specimens = zoo("doctor.specimens")
+    entries = zoo("doctor.entry").ENTRIES
+    some = [
+        name
+        for code in [*CODES, None]
+        for name in [one.name for one in entries.values() if one.code == code][: 2 if code else 20]
+    ]
+    sets = ["diamonds", "blobs", "waves"]
+    for made, word in specimens.collect(tmp_path, sets, [0], [], some):
+        assert made is not None, word
+    result = zoo("doctor.page").Result.of(specimens.read(tmp_path))
+    assert sum(row.trainings for row in result.rows) > 50
+    assert result.recall >= 0.8, zoo("doctor.page").text(result, misses=True)
+    assert result.false_alarms <= 0.1, zoo("doctor.page").text(result, misses=True)
+
+
+def specimen(zoo: Any, name: str, proven: bool = True, failed: str = "") -> Any:
+    made = zoo("doctor.specimens").Specimen
+    return made(name, "blobs", 0, "", "examine", proven, "", 0.0, {}, failed)
