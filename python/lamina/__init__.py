@@ -40,7 +40,7 @@ from lamina.callbacks import (
     TerminateOnNaN,
 )
 from lamina.checkpoint import load_checkpoint
-from lamina.examination import doctor
+from lamina.examination import RangeTest, doctor, find_learning_rate
 from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
 from lamina.layers import (
@@ -143,6 +143,7 @@ __all__ = [
     "RAdam",
     "RMSNormalization",
     "RMSprop",
+    "RangeTest",
     "ReduceLROnPlateau",
     "Reshape",
     "Residual",
@@ -161,6 +162,7 @@ __all__ = [
     "constraints",
     "datasets",
     "doctor",
+    "find_learning_rate",
     "initializers",
     "layers",
     "load",

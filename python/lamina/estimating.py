@@ -24,7 +24,7 @@ from lamina.streaming import training
 from lamina.streams import Stream, is_stream
 from lamina.summary import size_text
 
-__all__ = ["Estimate", "EstimatingTraining"]
+__all__ = ["Estimate", "EstimatingTraining", "copy_of"]
 
 _TRAINING = 0.3  # seconds of the probe, with measuring where that is short
 _MEASURING = 0.05  # seconds of what is measured apart
@@ -139,7 +139,7 @@ class EstimatingTraining:
             float(validation_split),
             class_weight_spec(class_weight),
         )
-        probe = _copy_of(self)
+        probe = copy_of(self)
         begin = time.perf_counter()
         data, held_out = probe._data(plan, (X, y, sample_weight), validation_data)
         for part in (held_out, data if probe.set_metrics_on_training else None):
@@ -291,8 +291,11 @@ class _Probe:
         return seconds
 
 
-def _copy_of(trainer: Any) -> Any:
-    """Return a trainer of a model with the same weights that shares nothing that changes."""
+def copy_of(trainer: Any, handle: Any = None) -> Any:
+    """Return a trainer of a model with the same weights that shares nothing that changes.
+
+    Its optimizer begins anew; with a `handle` that is a core optimizer of the caller's.
+    """
     model = object.__new__(type(trainer.model))  # not by its file: layers may follow functions
     model.__dict__.update(trainer.model.__dict__)
     model._core = core.Model(trainer.model._core.spec, trainer.model._functions)
@@ -302,11 +305,12 @@ def _copy_of(trainer: Any) -> Any:
         if not layer["waits"]:
             model._core.note_data_seen(str(layer["name"]))
     twin = copy.copy(trainer)
-    functions: list[Any] = []  # of schedules
-    optimizer = core.Optimizer(trainer.optimizer._core_spec(functions), functions)
+    if handle is None:
+        functions: list[Any] = []  # of schedules
+        handle = core.Optimizer(trainer.optimizer._core_spec(functions), functions)
     losses, metrics, weights = trainer._heads.for_core
-    twin._core = core.Trainer(model._core, optimizer, losses, metrics, weights, trainer.seed)
-    twin.model, twin.optimizer = model, types.SimpleNamespace(handle=optimizer)
+    twin._core = core.Trainer(model._core, handle, losses, metrics, weights, trainer.seed)
+    twin.model, twin.optimizer = model, types.SimpleNamespace(handle=handle)
     twin._measuring = Measuring(twin, trainer._heads)
     twin.history = History(trainer.seed)
     twin._plan, twin._hooks = None, []

@@ -5,20 +5,19 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.diagnosis import Diagnosis, diagnose
 from lamina.history_facts import facts_of
-from lamina.history_plot import draw, picture, rate_changes
+from lamina.history_plot import draw, picture, pyplot_figure, rate_changes
 from lamina.history_record import Record
 from lamina.metrics._base import find_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["History"]
 
@@ -236,7 +235,7 @@ with new rows. Give validation_data or validation_split.
         ValueError
             If `ax` is not as many Axes as there is to be drawn.
         """
-        return draw(self, ax, metrics, learning_rate, _pyplot_figure)
+        return draw(self, ax, metrics, learning_rate, pyplot_figure)
 
     def _short_rows(self) -> list[list[str]]:
         """Return header and epochs as text, of a long history only both ends."""
@@ -282,14 +281,3 @@ with new rows. Give validation_data or validation_split.
             f"<thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>"
             f"{picture(self) if self.epoch else ''}</div>"
         )
-
-
-def _pyplot_figure(**how: Any) -> Figure:
-    """Return a figure that ``pyplot.show()`` shows."""
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "History.plot needs matplotlib: python -m pip install 'lamina[plot]'"
-        ) from error
-    return pyplot.figure(**how)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lamina.history import History
 
-__all__ = ["draw", "picture", "rate_changes"]
+__all__ = ["draw", "image", "picture", "pyplot_figure", "rate_changes"]
 
 _MOST_PANELS = 8  # of metrics that nobody asked for
 _WIDTH = 7.0  # inches, of a new figure
@@ -96,6 +96,20 @@ def draw(
 
 def picture(history: History) -> str:
     """Return an <img> with the plot in it, drawn without pyplot; empty without matplotlib."""
+    text = f"Losses and metrics by epoch. {_in_words(history)}"
+    return image(lambda new_figure: draw(history, None, None, None, new_figure), text)
+
+
+def image(drawing: Callable[[Callable[..., Figure]], object], text: str) -> str:
+    """Return an <img> with what `drawing(new_figure)` draws; empty without matplotlib.
+
+    Parameters
+    ----------
+    drawing : callable
+        Draws into a figure that it makes by ``new_figure(figsize=..., layout=...)``.
+    text : str
+        Says the same in words, for who cannot see it.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -109,17 +123,25 @@ def picture(history: History) -> str:
         FigureCanvasAgg(figures[0])
         return figures[0]
 
-    draw(history, None, None, None, new_figure)
+    drawing(new_figure)
     (figure,) = figures
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=160)  # twice what is shown: sharp on fine screens
     data = base64.b64encode(file.getvalue()).decode()
     width = round(80 * figure.get_figwidth())
-    text = html.escape(f"Losses and metrics by epoch. {_in_words(history)}")
     return (
-        f'<img src="data:image/png;base64,{data}" alt="{text}" width="{width}" '
+        f'<img src="data:image/png;base64,{data}" alt="{html.escape(text)}" width="{width}" '
         'style="max-width: 100%">'
     )
+
+
+def pyplot_figure(**how: Any) -> Figure:
+    """Return a figure that ``pyplot.show()`` shows."""
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError("plot needs matplotlib: python -m pip install 'lamina[plot]'") from error
+    return pyplot.figure(**how)
 
 
 def _in_words(history: History) -> str:

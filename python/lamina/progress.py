@@ -43,14 +43,18 @@ class RowsBar:
         0 nothing, 1 a bar, "auto" one in a terminal or notebook if the call takes over a second.
     rows : int or None
         How many; None if nobody knows.
+    unit : str
+        What is counted, if not rows.
     """
 
     patience: ClassVar[float] = 1.0  # seconds
 
-    def __init__(self, what: str, verbose: int | str, rows: int | None) -> None:
+    def __init__(
+        self, what: str, verbose: int | str, rows: int | None, unit: str = " rows"
+    ) -> None:
         if verbose not in (0, 1, "auto"):
             raise ValueError(f"{what}: verbose must be 0, 1 or 'auto', got {verbose!r}")
-        self._what, self._rows = what, rows
+        self._what, self._rows, self._unit = what, rows, unit
         self._shown = verbose == 1 or (verbose == "auto" and _interactive())
         self._opens = time.perf_counter() + (0.0 if verbose == 1 else self.patience)
         self._before = 0  # rows of windows that are done
@@ -69,7 +73,7 @@ class RowsBar:
         if self._bar is None:
             if time.perf_counter() < self._opens:
                 return
-            self._bar = _tqdm(self._rows, self._what)
+            self._bar = _tqdm(self._rows, self._what, self._unit)
         self._bar.update(self._before + rows - self._bar.n)
 
     def __enter__(self) -> RowsBar:

@@ -1,5 +1,7 @@
-"""The doctor: facts are gathered from a network, its training and its data, and diagnosed."""
+"""Whatever looks at a training by training: the doctor, range tests, curves."""
 
 from lamina.examination.doctor import doctor, examine
+from lamina.examination.learning_rate import find_learning_rate
+from lamina.examination.range_test import RangeTest
 
-__all__ = ["doctor", "examine"]
+__all__ = ["RangeTest", "doctor", "examine", "find_learning_rate"]
