@@ -28,6 +28,7 @@ def test_the_first_questions_are_there():
         "q06_training",
         "q07_optimizers",
         "q08_learning_rate",
+        "q10_overfitting",
         "q11_embeddings",
         "q12_control",
         "q13_training",
