@@ -52,9 +52,9 @@ line = np.linspace(-4, 4, 200)
 right.plot(line, lm.activations.sigmoid(line), color="#8d99ae", linewidth=2)
 for name, total, output, color in zip(neurons, sums, outputs, ("C0", "C1", "C3"), strict=True):
     right.plot([total, total, -4], [0, output, output], ":", color=color)
-    right.plot(total, output, "o", color=color, markersize=9, label=f"{name}: {output:.2f}")
+    right.plot(total, output, "o", color=color, markersize=9)
+    right.text(total - 0.2, output + 0.02, f"{name}: {output:.2f}", color=color, ha="right")
 right.set(title="The activation bends each sum into (0, 1)", xlabel="sum z", ylabel="output y")
 right.set(xlim=(-4, 4), ylim=(0, 1.02))
-right.legend(title="today", loc="lower right")
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
 figure.savefig(f"{folder}/q01_neuron.png", dpi=120)

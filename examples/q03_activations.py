@@ -54,7 +54,7 @@ for i, temperature in enumerate((0.3, 1.0, 3.0)):
     assert np.allclose([*softmax(z / temperature + 100), 1], [*p, p.sum()], rtol=1e-12)
 left.set(title="Gradients on their way back: mean |dL/dW|", xlabel="layer")
 middle.set(title="Dead neurons of 256, learning rate 0.3", xlabel="epochs")
-right.set(title="Shares that softmax makes of scores", xticks=bars, xticklabels=z)
+right.set(title="Shares that softmax makes", xlabel="score", xticks=bars, xticklabels=z)
 [ax.legend() for ax in (left, middle, right)]
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
 figure.savefig(f"{folder}/q03_activations.png", dpi=120)

@@ -25,7 +25,7 @@ def learn(loss, ax, y, activation="linear", outputs=1, label=None):
     trainer.fit(x, y, epochs=100, batch_size=50, verbose=0)
     if not ax.lines:
         ax.plot(x, y, ".", color="#bcc3d0")
-    ax.plot(grid, model.predict(grid), linewidth=2, label=label or loss)
+    ax.plot(grid, model.predict(grid), linewidth=4 - 0.8 * len(ax.lines), label=label or loss)
     return model.predict(x)
 
 
@@ -53,8 +53,8 @@ for truth, y, ax, loss, activation in (
     print(f"   {loss:20} {np.abs(p - truth).mean():.3f}, {p.min():6.3f} to {p.max():.3f}")
     assert (p.min() < 0) == (loss == "mse")  # neither a count nor a probability
 
-titles = "Outliers", "Quantiles of what spreads", "A count", "A probability"
+titles = "Some answers are wrong", "Answers that spread", "A count", "Yes (1) or no (0)"
 for ax, title in zip((wrong, levels, counts, classes), titles, strict=True):
-    ax.set_title(title), ax.legend()
+    ax.set(title=title, xlabel="input", ylabel="answers, predictions"), ax.legend()
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
 figure.savefig(f"{folder}/q05_losses.png", dpi=100)

@@ -27,7 +27,7 @@ print(f"{len(train)} diamonds to learn from, {len(validation)} to be tested on; 
 
 figure = Figure(figsize=(11, 4.5), layout="constrained")
 left, right = figure.subplots(1, 2, sharey=True)
-print("batch size  steps an epoch  all steps  seconds  error at the end")
+print("batch size  steps an epoch  all steps  error at the end  time")
 for batch_size, color in [
     (16, "#e76f51"),
     (128, "#2a9d8f"),
@@ -44,7 +44,7 @@ for batch_size, color in [
     seconds = time.perf_counter() - begin
     error = history["val_mae"]
     steps = -(-len(train) // batch_size)
-    print(f"{batch_size:10} {steps:15} {20 * steps:10} {seconds:8.1f} {error[-1]:17.3f}")
+    print(f"{batch_size:10} {steps:15} {20 * steps:10} {error[-1]:17.3f}  {1000 * seconds:.0f} ms")
     epochs = np.arange(1, 21)
     left.plot(epochs, error, "o-", color=color, markersize=3)
     right.plot(epochs * steps, error, "o-", color=color, markersize=3, label=f"{batch_size} rows")

@@ -55,6 +55,6 @@ assert max(ends["Adam"], ends["Momentum"]) < 1e-3 * min(ends["SGD"], ends["Adagr
 left.plot(1, 1, "k*", markersize=12)
 left.set(title="Paths to the star", xlabel="first weight", ylabel="second weight")
 right.set(title="The same, as losses", xlabel="step", ylabel="loss")
-left.legend(), right.legend()
+left.legend(loc="lower right"), right.legend()
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
 figure.savefig(f"{folder}/q07_optimizers.png", dpi=100)

@@ -55,6 +55,6 @@ assert ends["one-cycle"] < 0.5 * ends["constant"]
 left.set(title="Constant rates", xlabel="epochs", ylabel="squared error to the true curve")
 middle.set(title="Rates that change", ylim=(0, 0.21))
 right.set(title="What they lead to", xlabel="epochs")
-left.legend(), right.legend()
+[ax.set(ylim=(3e-3, 1.2)) and ax.legend() for ax in (left, right)]
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
 figure.savefig(f"{folder}/q08_learning_rate.png", dpi=100)

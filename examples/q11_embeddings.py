@@ -41,7 +41,7 @@ for name in ("one-hot", "embedding"):
     models, curves, errors = zip(*(learn(name, seed) for seed in range(3)), strict=True)
     ends[name] = np.mean(errors)
     print(f"{name:10}", *(f"{error:.4f}" for error in errors), f" mean {ends[name]:.4f}")
-    left.semilogy(np.mean(curves, axis=0), label=f"{name} → {ends[name]:.4f}")
+    left.plot(np.mean(curves, axis=0), label=f"{name} → {ends[name]:.4f}")
 assert ends["embedding"] < 0.97 * ends["one-hot"]
 vectors = models[0]["vectors"].embeddings[2][1:]  # of the third column; row 0: missing
 levels = encoder.columns[3].levels
@@ -51,9 +51,10 @@ print("Clarity along the vectors' main axis:", found := " ".join(levels[i] for i
 assert found == "I1 SI2 SI1 VS2 VS1 VVS2 VVS1 IF"  # from worst to best
 right.plot(main[order], second[order], "o-")
 for i in order:
-    right.annotate(levels[i], (main[i], second[i]), xytext=(4, 4), textcoords="offset points")
+    right.annotate(levels[i], (main[i], second[i]), xytext=(6, -4), textcoords="offset points")
 left.set(title="While training", xlabel="epochs", ylabel="validation error of log price")
-right.set(title="Vectors of clarity, from worst (I1) to best (IF)", xlabel="main axis")
+right.set(title="Clarity, worst (I1) to best (IF)", xlabel="main axis", ylabel="second axis")
+right.margins(0.12)
 left.legend(title="error at the end")
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
 figure.savefig(f"{folder}/q11_embeddings.png", dpi=100)

@@ -54,7 +54,7 @@ print("Steps a trial, by tenths of the trials:", *(f"{part:.1f}" for part in par
 assert max(parts[-3:]) > 3 * parts[0]
 axes = (figure := Figure(figsize=(8, 4.5), layout="constrained")).subplots()
 axes.plot(lengths, ".", alpha=0.4, label="a trial")
-axes.plot(np.convolve(lengths, np.ones(25) / 25, "valid"), label="mean of 25")
+axes.plot(range(24, len(lengths)), np.convolve(lengths, [0.04] * 25, "valid"), label="mean of 25")
 axes.set(title=f"{STEPS} pushes, a step of learning after each", xlabel="trial", ylabel="steps")
 axes.legend()
 figure.savefig(f"{sys.argv[1] if len(sys.argv) > 1 else '.'}/q12_control.png", dpi=100)
