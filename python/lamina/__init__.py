@@ -40,7 +40,15 @@ from lamina.callbacks import (
     TerminateOnNaN,
 )
 from lamina.checkpoint import load_checkpoint
-from lamina.examination import RangeTest, doctor, find_learning_rate
+from lamina.examination import (
+    LearningCurve,
+    RangeTest,
+    ValidationCurve,
+    doctor,
+    find_learning_rate,
+    learning_curve,
+    validation_curve,
+)
 from lamina.gradients import GradientCheck, check_gradients
 from lamina.history import History
 from lamina.layers import (
@@ -126,6 +134,7 @@ __all__ = [
     "Input",
     "LambdaCallback",
     "LayerNormalization",
+    "LearningCurve",
     "Lion",
     "Model",
     "ModelCheckpoint",
@@ -155,6 +164,7 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
     "Trainer",
+    "ValidationCurve",
     "__version__",
     "activations",
     "callbacks",
@@ -165,6 +175,7 @@ __all__ = [
     "find_learning_rate",
     "initializers",
     "layers",
+    "learning_curve",
     "load",
     "load_checkpoint",
     "losses",
@@ -174,4 +185,5 @@ __all__ = [
     "regularizers",
     "schedules",
     "show_versions",
+    "validation_curve",
 ]

@@ -16,7 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 from lamina.sparse import as_csr, is_sparse
 from lamina.tensors import from_other_library
 
-__all__ = ["Dataset", "as_array", "as_inputs", "by_output", "class_weights", "split_rows"]
+__all__ = [
+    "Dataset",
+    "as_array",
+    "as_inputs",
+    "by_output",
+    "class_weights",
+    "drawn_order",
+    "split_rows",
+]
 
 AnyArray = NDArray[Any]
 
@@ -321,11 +329,18 @@ def split_rows(
         )
     if not shuffle:
         return list(range(n - held_out)), list(range(n - held_out, n))
-    keys = np.random.Philox(key=[seed, 4]).random_raw(n)  # stream 4 is the split's
-    order = np.argsort(keys, kind="stable")
-    if stratify:
-        order = _stratified(order, class_numbers(target))
+    order = drawn_order(target, seed, 4, stratify=stratify)  # stream 4 is the split's
     return sorted(order[held_out:].tolist()), sorted(order[:held_out].tolist())
+
+
+def drawn_order(target: AnyArray, seed: int, stream: int, *, stratify: bool) -> NDArray[np.intp]:
+    """Return the rows in an order drawn by seed and stream.
+
+    With `stratify` every beginning of it has about the same share of each class.
+    """
+    keys = np.random.Philox(key=[seed, stream]).random_raw(len(target))
+    order = np.argsort(keys, kind="stable")
+    return _stratified(order, class_numbers(target)) if stratify else order
 
 
 def _stratified(order: NDArray[np.intp], labels: AnyArray) -> NDArray[np.intp]:

@@ -22,6 +22,7 @@ __all__ = [
     "log_tick",
     "mark_best",
     "mark_stop",
+    "scale",
     "without_mathematics",
 ]
 
@@ -53,7 +54,7 @@ def draw_values(ax: Axes, history: History, keys: Sequence[str], may_be_log: boo
                 color=f"C{index if several else int(held_out)}",
                 label=without_mathematics(f"{label}, {name}" if several else label),
             )
-    _scale(ax, shown, may_be_log)
+    scale(ax, shown, may_be_log)
     if not history.epoch:
         ax.text(0.5, 0.5, _nothing(history), ha="center", va="center", transform=ax.transAxes)
 
@@ -111,7 +112,7 @@ def draw_rate(ax: Axes, history: History) -> None:
     line = ax.plot(history.epoch, rate, drawstyle="steps-mid", color="C2", linewidth=1.4)[0]
     if len(rate) == 1:
         line.set_marker("o")
-    _scale(ax, [rate], may_be_log=True, roomy=False)
+    scale(ax, [rate], may_be_log=True, roomy=False)
     if ax.get_yscale() == "linear":
         ax.set_ylim(bottom=0)
         ax.locator_params(axis="y", nbins=4)
@@ -134,7 +135,7 @@ def _width(epochs: int) -> float:
     return 1.6 if epochs <= 200 else 1.0
 
 
-def _scale(
+def scale(
     ax: Axes, shown: Sequence[NDArray[np.float64]], may_be_log: bool, roomy: bool = True
 ) -> None:
     """Make the axis logarithmic if its values are positive and of several magnitudes."""

@@ -24,8 +24,9 @@ _Floats = NDArray[np.float64]
 _MEMORY = 5  # the smoothing forgets within a fifth of the steps: its share is 1 - 5 / steps
 _BEGIN = 20  # one step in 20 tells where the loss begins
 _NOISE = 2.0  # standard deviations of a batch's loss that are no explosion
-_SLOW = 0.1  # of the fall; before that the loss hardly moves
-_BACK = 0.6  # of the valley's members lie between the suggestion and its end
+_SLOW = 0.1  # of the fall: before that the loss hardly moves
+_HALF = 0.5  # of the fall; from there
+_WAY = 0.2  # of the way to the lowest loss lies the suggestion
 _FALL = 4.0  # standard errors of the smoothed loss that are a fall
 
 
@@ -211,11 +212,10 @@ def noise(losses: Sequence[float] | _Floats) -> float:
 def _suggestion(
     rates: _Floats, losses: _Floats, smooth: _Floats, planned: int
 ) -> tuple[float | None, list[str]]:
-    """Return the rate in the valley's middle, and what is to be said of it.
+    """Return the rate inside the fall, and what is to be said of it.
 
-    The valley is the longest sequence of rates, not all of them neighbours, at each of which the
-    smoothed loss is lower than at the one before, from where a tenth of the whole fall has come.
-    The suggestion lies before its end by so many rates as are three fifths of its members.
+    From the rate at which half of the whole fall has come, a fifth of the way to the rate of the
+    lowest smoothed loss, on a logarithmic axis.
     """
     first = max(5, planned // _BEGIN)
     if len(losses) <= first:
@@ -228,29 +228,22 @@ def _suggestion(
             f"the loss did not fall at any rate by more than chance ({fall:.2g}): the model has "
             "learnt what it can, the rates are too low or too high, or the steps too few"
         ]
-    above = np.flatnonzero(smooth[: best + 1] > begins - _SLOW * fall)
-    start = int(above[-1]) if above.size else 0
-    end, members = _longest_fall(smooth[start:])
-    place = start + end - int(_BACK * members)
+
+    def fallen(share: float) -> int:
+        """Return the last step before so much of the fall has come for good."""
+        above = np.flatnonzero(smooth[: best + 1] > begins - share * fall)
+        return int(above[-1]) if above.size else 0
+
+    start, half = fallen(_SLOW), fallen(_HALF)
+    place = round(half + _WAY * (best - half))
     notes = []
-    if start + end >= planned - 1:
+    if best >= planned - 1:
         notes.append("the loss still fell at the highest rate: test higher ones, max_learning_rate")
     if start <= first:
         notes.append(
             "the loss fell at the lowest rates already: test lower ones, min_learning_rate"
         )
     return float(rates[place]), notes
-
-
-def _longest_fall(values: _Floats) -> tuple[int, int]:
-    """Return the end of the longest strictly falling subsequence, and how many members it has."""
-    lengths = np.ones(len(values), dtype=np.intp)
-    for place in range(1, len(values)):
-        before = lengths[:place][values[:place] > values[place]]
-        if before.size:
-            lengths[place] = 1 + before.max()
-    end = int(np.argmax(lengths))
-    return end, int(lengths[end])
 
 
 def note_of(optimizer: Any) -> list[str]:

@@ -1,0 +1,392 @@
+"""What learning_curve and validation_curve return: scores, a picture, and what they say."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.examination.curve_drawing import draw_by_number, draw_by_value
+from lamina.examination.trainings import Scores
+from lamina.history_plot import image, pyplot_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["LearningCurve", "ValidationCurve"]
+
+_Floats = NDArray[np.float64]
+# Student's t by degrees of freedom: what chance stays below in nine cases of ten, both sides.
+_CHANCE = {1: 6.31, 2: 2.92, 3: 2.35, 4: 2.13, 5: 2.02, 6: 1.94, 7: 1.89}
+
+
+class Curve:
+    """What both curves have: scores of trainings by a point and by a repeat.
+
+    Parameters
+    ----------
+    scores : Scores
+        A row a point, a column a repeat.
+    metric : str
+        What they are.
+    larger_is_better : bool or None
+        Of the metric; None: nobody knows.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    """
+
+    def __init__(
+        self, scores: Scores, metric: str, larger_is_better: bool | None, interrupted: bool
+    ) -> None:
+        self.train_scores, self.validation_scores = scores.train, scores.validation
+        self.diverged = scores.diverged
+        self.metric, self.larger_is_better = metric, larger_is_better
+        self.interrupted = interrupted
+        self._done = scores.done
+
+    @property
+    def repeats(self) -> int:
+        """How many trainings there were to be at each point."""
+        return int(self.train_scores.shape[1])
+
+    def _points(self) -> Sequence[Any]:
+        raise NotImplementedError
+
+    def _point_name(self) -> str:
+        raise NotImplementedError
+
+    def _reading(self) -> list[str]:
+        raise NotImplementedError
+
+    @property
+    def reading(self) -> str:
+        """What the curve says, in sentences, with the numbers; no more than the repeats allow."""
+        said = self._reading()
+        if self.diverged.any():
+            bad = [
+                _shown(point)
+                for point, diverged in zip(self._points(), self.diverged, strict=True)
+                if diverged.any()
+            ]
+            said.append(
+                f"{int(self.diverged.sum())} trainings diverged, at {', '.join(bad)}; they do not "
+                "count."
+            )
+        if self.interrupted:
+            said.append(f"Interrupted after {self._done} of {self.train_scores.size} trainings.")
+        return " ".join(said)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw both scores: a dot a training, lines through the means, bands of one spread.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw. Default: a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            ``.figure.savefig("curve.png")`` writes the picture.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        return self._draw(ax, pyplot_figure)
+
+    def _draw(self, ax: Axes | None, new_figure: Callable[..., Figure]) -> Axes:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """Return a table of means and spreads, and what it says."""
+        rows = [[self._point_name(), f"train {self.metric}", f"validation {self.metric}"]]
+        for point, *scores in zip(
+            self._points(), self.train_scores, self.validation_scores, strict=True
+        ):
+            rows.append([_shown(point), *(_with_spread(one) for one in scores)])
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
+        title = f"{type(self).__name__} of {self._done} trainings"
+        return "\n".join([title, *lines, self.reading])
+
+    def _repr_html_(self) -> str:
+        """Return the words for notebooks, and below them the plot if matplotlib is there."""
+        text = html.escape(repr(self))
+        drawn = image(lambda new: self._draw(None, new), f"{type(self).__name__}. {self.reading}")
+        return f"<div><pre>{text}</pre>{drawn}</div>"
+
+    # ---- arithmetic ------------------------------------------------------------------------------
+
+    def _errors(self, scores: _Floats) -> _Floats:
+        """Return scores of which less is better."""
+        return -scores if self.larger_is_better else scores
+
+    def _better(self, place: int, than: int) -> tuple[float, float, bool | None]:
+        """Return by how much a point's validation is better than another's, repeat by repeat.
+
+        The mean, its standard error, and whether it is more than chance; None: nobody knows.
+        """
+        errors = self._errors(self.validation_scores)
+        differences = errors[than] - errors[place]
+        return _mean_of(differences)
+
+
+class LearningCurve(Curve):
+    """Scores by number of training rows: see :func:`lamina.learning_curve`.
+
+    It unpacks as what scikit-learn returns: ``train_sizes, train_scores, validation_scores``.
+
+    Attributes
+    ----------
+    train_sizes : ndarray of int, shape (sizes,)
+        How many rows were trained on.
+    train_scores, validation_scores : ndarray, shape (sizes, repeats)
+        Of the rows trained on, and of those held out, after the training, without dropout. NaN
+        where a training diverged, or was not done before Ctrl-C.
+    epochs : list of int
+        Of the trainings of each size.
+    metric : str
+        What the scores are.
+    larger_is_better : bool or None
+        Of the metric; None: nobody knows.
+    diverged : ndarray of bool, shape (sizes, repeats)
+        Which trainings did.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    """
+
+    def __init__(
+        self,
+        train_sizes: Sequence[int],
+        epochs: Sequence[int],
+        scores: Scores,
+        metric: str,
+        larger_is_better: bool | None,
+        interrupted: bool = False,
+    ) -> None:
+        super().__init__(scores, metric, larger_is_better, interrupted)
+        self.train_sizes = np.asarray(train_sizes)
+        self.epochs = list(epochs)
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Give sizes, training scores and validation scores."""
+        return iter((self.train_sizes, self.train_scores, self.validation_scores))
+
+    def _points(self) -> Sequence[Any]:
+        return [int(size) for size in self.train_sizes]
+
+    def _point_name(self) -> str:
+        return "rows"
+
+    def _draw(self, ax: Axes | None, new_figure: Callable[..., Figure]) -> Axes:
+        return draw_by_number(
+            ax, new_figure, self.train_sizes, self, "rows trained on", every_tick=True
+        )
+
+    def _reading(self) -> list[str]:
+        there = np.flatnonzero(np.isfinite(self.validation_scores).any(axis=1))
+        if len(there) < 2:
+            return ["Scores at two sizes at least are needed to say anything."]
+        first, before, last = there[0], there[-2], there[-1]
+        sizes, means = self.train_sizes, np.nanmean(self.validation_scores[there], axis=1)
+        said = [
+            f"Validation {self.metric}: {means[0]:.4g} with {sizes[first]} rows, {means[-1]:.4g} "
+            f"with {sizes[last]}."
+        ]
+        if self.larger_is_better is None:
+            return said
+        gain, error, sure = self._better(last, before)
+        step = f"From {sizes[before]} to {sizes[last]} rows"
+        if sure is None:
+            said.append("One training a size: nobody can tell what is chance; repeat it.")
+        elif sure and gain > 0:
+            said.append(
+                f"{step} it became better by {gain:.2g} ± {error:.1g}: more rows of the same kind "
+                "would probably help."
+            )
+        elif sure:
+            said.append(
+                f"{step} it became worse by {-gain:.2g} ± {error:.1g}: train longer, or look "
+                "whether the rows are of one kind."
+            )
+        else:
+            said.append(
+                f"{step} it changed by {gain:.2g} ± {error:.1g} for the better, which may be "
+                f"chance with {self.repeats} repeats: more rows of the same kind would help little."
+            )
+        return [*said, *self._gap(last, means[-1])]
+
+    def _gap(self, last: int, validation: float) -> list[str]:
+        errors = self._errors(self.validation_scores[last]) - self._errors(self.train_scores[last])
+        gap, _, sure = _mean_of(errors)
+        train = float(np.nanmean(self.train_scores[last]))
+        both = f"With all rows {train:.4g} on those trained on, {validation:.4g} on those held out"
+        if sure and gap > 0:
+            return [f"{both}: {gap:.2g} is all that more rows, or regularisation, can win."]
+        if sure is None:
+            return [f"{both}."]
+        return [
+            f"{both}, the same within chance: a larger model or better inputs may help, more rows "
+            "or regularisation will not."
+        ]
+
+
+class ValidationCurve(Curve):
+    """Scores by the value of a parameter: see :func:`lamina.validation_curve`.
+
+    It unpacks as what scikit-learn returns: ``train_scores, validation_scores``.
+
+    Attributes
+    ----------
+    values : list
+        What was tried.
+    name : str
+        Of the parameter.
+    best_value : object
+        The one with the best mean validation score; None if there is no score.
+    train_scores, validation_scores : ndarray, shape (values, repeats)
+        Of the rows trained on, and of those held out, after the training, without dropout. NaN
+        where a training diverged, or was not done before Ctrl-C.
+    metric : str
+        What the scores are.
+    larger_is_better : bool or None
+        Of the metric; None: nobody knows.
+    diverged : ndarray of bool, shape (values, repeats)
+        Which trainings did.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        values: Sequence[Any],
+        scores: Scores,
+        metric: str,
+        larger_is_better: bool | None,
+        interrupted: bool = False,
+    ) -> None:
+        super().__init__(scores, metric, larger_is_better, interrupted)
+        self.name, self.values = name, list(values)
+
+    @property
+    def best_value(self) -> Any:
+        """The value with the best mean validation score; None if there is none."""
+        place = self._best()
+        return None if place is None else self.values[place]
+
+    def _best(self) -> int | None:
+        # A value at which some repeats diverged is no best one.
+        means = self._errors(self.validation_scores).copy()
+        means[self.diverged.any(axis=1)] = np.nan
+        there = np.flatnonzero(np.isfinite(means).any(axis=1))
+        if not there.size or self.larger_is_better is None:
+            return None
+        return int(there[np.argmin(np.nanmean(means[there], axis=1))])
+
+    def __iter__(self) -> Iterator[_Floats]:
+        """Give training scores and validation scores."""
+        return iter((self.train_scores, self.validation_scores))
+
+    def _points(self) -> Sequence[Any]:
+        return self.values
+
+    def _point_name(self) -> str:
+        return self.name
+
+    def _draw(self, ax: Axes | None, new_figure: Callable[..., Figure]) -> Axes:
+        best = self._best()
+        if self._numeric():
+            return draw_by_number(
+                ax, new_figure, np.asarray(self.values, float), self, self.name, best=best
+            )
+        return draw_by_value(ax, new_figure, self.values, self, self.name, best=best)
+
+    def _numeric(self) -> bool:
+        return all(
+            isinstance(value, (int, float, np.number))
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            for value in self.values
+        )
+
+    def _reading(self) -> list[str]:
+        best = self._best()
+        if best is None:
+            return ["There is no best value."]
+        score = float(np.nanmean(self.validation_scores[best]))
+        said = [
+            f"Best mean validation {self.metric}: {score:.4g}, at {self.name} = "
+            f"{_shown(self.values[best])}."
+        ]
+        if self.repeats < 2:
+            said.append("One training a value: nobody can tell what is chance; repeat it.")
+        else:
+            others = [place for place in range(len(self.values)) if place != best]
+            found = {place: self._better(best, place) for place in others}
+            like = [
+                _shown(self.values[place]) for place, (*_, sure) in found.items() if sure is False
+            ]
+            if like:
+                said.append(f"Within chance as good: {', '.join(like)}.")
+            said += self._ends(best, found)
+        if self._numeric() and len(self.values) > 2:
+            lowest, highest = int(np.argmin(self.values)), int(np.argmax(self.values))
+            if best in (lowest, highest):
+                side = "lowest" if best == lowest else "highest"
+                said.append(f"It is the {side} value tried: try {side[:-3]}er ones, if there are.")
+        said.append("Its score was chosen by these rows: measure it anew on rows kept apart.")
+        return said
+
+    def _ends(self, best: int, found: dict[int, tuple[float, float, bool | None]]) -> list[str]:
+        """Say of the ends of the curve what goes wrong there."""
+        if not self._numeric():
+            return []
+        said = []
+        errors = self._errors(self.train_scores)
+        for end in (int(np.argmin(self.values)), int(np.argmax(self.values))):
+            if end == best or not found[end][2] or found[end][0] < 0:
+                continue
+            worse, _, sure = _mean_of(errors[end] - errors[best])
+            if not sure:
+                continue
+            why = (
+                "training is worse there, too: too little is learnt"
+                if worse > 0
+                else "training is better there and validation worse: it is learnt by heart"
+            )
+            said.append(f"At {_shown(self.values[end])} {why}.")
+        return said
+
+
+def _mean_of(differences: _Floats) -> tuple[float, float, bool | None]:
+    """Return mean, standard error, and whether it is more than chance (None: nobody knows)."""
+    differences = differences[np.isfinite(differences)]
+    many = len(differences)
+    if many == 0:
+        return math.nan, math.nan, None
+    mean = float(differences.mean())
+    if many == 1:
+        return mean, math.nan, None
+    error = float(differences.std(ddof=1)) / math.sqrt(many)
+    return mean, error, abs(mean) > _CHANCE.get(many - 1, 1.83) * error
+
+
+def _with_spread(scores: _Floats) -> str:
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
+        return "-"
+    spread = f" ± {scores.std(ddof=1):.1g}" if len(scores) > 1 else ""
+    return f"{scores.mean():.4g}{spread}"
+
+
+def _shown(value: Any) -> str:
+    number = isinstance(value, (float, np.floating))
+    return f"{value:.4g}" if number else str(value)
