@@ -56,6 +56,7 @@ PYTHON_FLOORS = [
         "history_plot",
         "history_record",
     ],
+    ["baseline"],
     [
         "estimating",
         "finding",

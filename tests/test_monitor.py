@@ -220,6 +220,30 @@ def test_the_final_losses_are_those_of_the_weights_that_are_left():
         assert history == lm.History.from_json(history.to_json())
 
 
+@pytest.mark.parametrize("loss", ["mse", "cce", "bce", "mae"])
+def test_the_best_constant_is_measured_on_the_validation_rows(loss):
+    x, y = data()
+    other_x, other_y = data(1, rows=300)
+    if loss == "cce":
+        y, other_y, output = np.digitize(y, [-0.2, 0.8]), np.digitize(other_y, [-0.2, 0.8]), 3
+        share = np.bincount(y, minlength=3) / len(y)
+        expected = -np.log(share[other_y]).mean()
+    elif loss == "bce":
+        y, other_y, output = (y > 0.5).astype(int), (other_y > 0.5).astype(int), 1
+        share = y.mean()
+        expected = -np.log(np.where(other_y == 1, share, 1 - share)).mean()
+    else:
+        output, expected = 1, np.mean((other_y - y.mean()) ** 2) if loss == "mse" else None
+    activation = {"cce": "softmax", "bce": "sigmoid"}.get(loss)
+    layers = [lm.Input(COLUMNS), lm.Dense(4), lm.Dense(output, activation=activation)]
+    trainer = lm.Trainer(lm.Model(layers, seed=0), loss=loss)
+    history = trainer.fit(x, y, epochs=1, validation_data=(other_x, other_y), verbose=0)
+    if expected is None:
+        assert "baseline_loss" not in history.final
+    else:  # the training rows are a sample of 300
+        assert history.final["baseline_loss"] == pytest.approx(expected, rel=0.03)
+
+
 def test_class_weights_do_not_count_where_validation_data_have_none():
     x, y = data()
     labels = (y > 0.8).astype(int)

@@ -105,9 +105,8 @@ class Fit:
         The time that it has.
     measured_rows : int, default 0
         That are predicted after each epoch.
-    train_loss : callable, optional
-        Returns the loss as validation data are measured, on as many rows of the training data; it
-        is called once, at the end.
+    ending : callable, optional
+        Measures, once and at the end, what ``history.final`` says beside epoch and val_loss.
     """
 
     def __init__(
@@ -118,9 +117,9 @@ class Fit:
         progress: Progress,
         budget: Budget,
         measured_rows: int = 0,
-        train_loss: Callable[[], float | None] | None = None,
+        ending: Callable[[], dict[str, float]] | None = None,
     ) -> None:
-        self._train_loss = train_loss
+        self._ending = ending
         self._budget, self._pace = budget, Pace(measured_rows)
         self._trainer = trainer
         self._plan = plan
@@ -267,16 +266,14 @@ class Fit:
         plan, core = self._plan, self._trainer._core
         values = self.history.history.get("val_loss", [])
         went_back = (plan.stop_reason or "").startswith(("diverged", "TerminateOnNaN"))
-        if self._train_loss is None or not values or core.cursor > 0 or not plan.ended or went_back:
+        if self._ending is None or not values or core.cursor > 0 or not plan.ended or went_back:
             return
         epoch = plan.best_epoch if core.shows_best else self.history.epoch[-1]
         if epoch not in self.history.epoch or not self._budget.allows(self._pace.end):
             return
-        loss = self._train_loss()
-        if loss is not None:
-            val_loss = values[self.history.epoch.index(epoch)]
-            final = {"epoch": epoch, "train_loss_eval": loss, "val_loss": val_loss}
-            self.history.final, self._trainer.history.final = final, dict(final)
+        val_loss = values[self.history.epoch.index(epoch)]
+        final = {"epoch": epoch, "val_loss": val_loss, **self._ending()}
+        self.history.final, self._trainer.history.final = final, dict(final)
 
     def _call_due(self) -> None:
         """Call the hooks that have not been called; one that raises counts as called."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import zlib
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lamina.baseline import mean_loss
 from lamina.data import Dataset, class_numbers, class_weight_of, class_weights, dataset, split_rows
 from lamina.fitting import FitPlan
 from lamina.heads import Heads
@@ -99,26 +101,46 @@ class GivenData:
         whole = self._unweighted(plan, given, data)
         return functools.cache(lambda: sample(whole, count, self.seed))
 
-    def _train_loss_like(
+    def _ending(
         self,
         plan: FitPlan,
         given: tuple[Any, Any, Any],
         data: Dataset | StreamData,
         held_out: Dataset | StreamData | None,
-    ) -> Callable[[], float] | None:
-        """Return what measures as many rows that are trained on as are held out, in memory."""
-        if held_out is None or held_out.size is None or isinstance(data, StreamData):
+    ) -> Callable[[], dict[str, float]] | None:
+        """Return what measures as many rows that are trained on as are held out, in memory.
+
+        Beside their loss it gives that of the best constant prediction on the rows held out, where
+        a formula says which one that is.
+        """
+        if not isinstance(held_out, Dataset) or isinstance(data, StreamData):
             return None
-        count = held_out.size
         whole = self._unweighted(plan, given, data)
         assert isinstance(whole, Dataset)
 
-        def measure() -> float:
-            places = draw_rows(data.size, min(count, data.size), self.seed)
+        def measure() -> dict[str, float]:
+            places = draw_rows(data.size, min(held_out.size, data.size), self.seed)
             rows = places if data.rows is None else [data.rows[place] for place in places]
-            return measure_sample(self, whole._replace(rows=rows))[0]
+            some = whole._replace(rows=rows)
+            ending = {"train_loss_eval": measure_sample(self, some)[0]}
+            baseline = self._baseline_loss(some, held_out)
+            return ending if baseline is None else {**ending, "baseline_loss": baseline}
 
         return measure
+
+    def _baseline_loss(self, some: Dataset, others: Dataset) -> float | None:
+        target, other = some.targets[0], others.targets[0]
+        if self._heads.several or target is None or other is None:
+            return None
+        width = self.model._core.outputs()[0]["shape"]
+        with contextlib.suppress(ValueError, TypeError):  # no fit is to end by this
+            return mean_loss(
+                self._heads.losses[0],
+                *_counted(target, some.weights, some.rows),
+                int(np.prod(width)),
+                *_counted(other, others.weights, others.rows),
+            )
+        return None
 
     def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         target = data.targets[0]
@@ -179,3 +201,10 @@ class GivenData:
             self._split = (key, rows)
         train, held_out = self._split[1]
         return data._replace(rows=train), data._replace(rows=held_out)
+
+
+def _counted(target: Any, weights: Any, rows: Any) -> tuple[Any, Any]:
+    """Return targets and weights of the rows that count."""
+    if rows is None:
+        return target, weights
+    return target[rows], None if weights is None else weights[rows]

@@ -309,7 +309,7 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
             hook.check(self._measuring.keys(validated=held_out is not None, monitored=plan.monitor))
         watched = self._watched(plan, given, data)
         rows = self._measuring.rows(data, held_out)
-        ending = self._train_loss_like(plan, given, data, held_out)
+        ending = self._ending(plan, given, data, held_out)
         fit = Fit(self, plan, hooks, progress, budget, rows, ending)
         left = plan.epochs - done
         settings = (

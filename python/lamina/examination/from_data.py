@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.baseline import as_loss, best_constant, constant_loss
 from lamina.data import Dataset, class_numbers
 from lamina.diagnosis import DataFacts
-from lamina.examination.baseline import as_loss, best_constant, constant_loss
 from lamina.examination.columns import column_facts, ks_distance, scaled_ports
 from lamina.examination.visit import Visit
 

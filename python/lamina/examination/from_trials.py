@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina._config import Configurable
+from lamina.baseline import as_loss
 from lamina.data import Dataset, class_weights
 from lamina.diagnosis import Facts, TrialFacts
-from lamina.examination.baseline import as_loss
 from lamina.examination.from_data import head_of_classes, recalls
 from lamina.examination.reference import BATCH_SIZE, reference
 from lamina.examination.trials import TooLargeError, Trials, again, continued

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.examination.baseline import as_loss
+from lamina.baseline import as_loss
 from lamina.examination.visit import Visit
 from lamina.layers import (
     Concatenate,

@@ -14,7 +14,9 @@ from lamina._config import Configurable, spec_json
 from lamina._isa import core
 from lamina.losses import Loss
 
-__all__ = ["as_loss", "best_constant", "constant_loss"]
+__all__ = ["as_loss", "best_constant", "constant_loss", "mean_loss"]
+
+_ANY_NUMBERS = {"MeanSquaredError", "Poisson"}  # of _CLOSED, those that take no probabilities
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +42,32 @@ def as_loss(loss: Any) -> Any:
 def constant_loss(loss: Any, constant: Floats, target: NDArray[Any], weight: Any = None) -> float:
     """Return the mean loss of a constant prediction."""
     return _measured(loss, target, weight)(constant)[0]
+
+
+def mean_loss(
+    loss: Any,
+    target: NDArray[Any],
+    weight: Any,
+    width: int,
+    other: NDArray[Any],
+    other_weight: Any = None,
+) -> float | None:
+    """Return the loss on `other` targets of the mean of these, if that is the best constant.
+
+    Parameters
+    ----------
+    loss, target, weight, width
+        As for :func:`best_constant`.
+    other, other_weight : ndarray
+        Targets of other rows, and their weights.
+    """
+    loss = as_loss(loss)
+    if not _mean_is_best(loss):
+        return None
+    mean = next(_starts(target, weight, width))
+    if type(loss).__name__ not in _ANY_NUMBERS:
+        mean = np.clip(mean, _LEAST, 1 - _LEAST)
+    return constant_loss(loss, mean, other, other_weight)
 
 
 def best_constant(
@@ -68,13 +96,16 @@ def best_constant(
     starts = [_allowed(start, activation) for start in _starts(target, weight, width)]
     losses = [measured(start)[0] for start in starts]
     best = int(np.nanargmin(losses))
-    name = type(loss).__name__
-    plain = not getattr(loss, "label_smoothing", 0.0) and getattr(loss, "positive_weight", 1.0) == 1
-    if name in _CLOSED and plain and not getattr(loss, "from_logits", False) and best == 0:
+    if _mean_is_best(loss) and best == 0:
         return starts[0]
     spread = float(np.std(target)) or 1.0
     scale = 1.0 if activation in _PROBABILITIES or _of_classes(target, width) else spread
     return _improved(measured, starts[best], scale, activation)
+
+
+def _mean_is_best(loss: Any) -> bool:
+    plain = not getattr(loss, "label_smoothing", 0.0) and getattr(loss, "positive_weight", 1.0) == 1
+    return type(loss).__name__ in _CLOSED and plain and not getattr(loss, "from_logits", False)
 
 
 def _measured(
