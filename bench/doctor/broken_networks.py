@@ -39,7 +39,7 @@ def strong_l2(task: Task, seed: int) -> Training:
 @broken("UNDERFIT", ("digits", "blobs", "friedman"), worse())
 def nine_tenths_dropped(task: Task, seed: int) -> Training:
     """Dropout of 0.9 in a small network: two or three units are left to learn with."""
-    layers = [lm.Dense(24, activation="relu"), lm.Dropout(0.9)]
+    layers = [lm.Dense(24, activation="tanh"), lm.Dropout(0.9)]
     return Training(task, seed, layers=layers, epochs=60, patience=10, optimizer=lm.Adam(5e-3))
 
 
@@ -61,10 +61,11 @@ def bottleneck(task: Task, seed: int) -> Training:
 # ---- too much
 
 
-@broken("OVERFIT", ("digits", "blobs", "friedman"), by_heart)
+@broken("OVERFIT", ("digits", "blobs", "rings"), by_heart)
 def few_rows(task: Task, seed: int) -> Training:
-    """A wide network learns 80 rows by heart."""
-    return Training(task.rows(80), seed, (256, 256), epochs=150, optimizer=lm.Adam(5e-3))
+    """A wide network learns 150 rows by heart, in which the classes overlap."""
+    rows = blurred(task, 0.7, seed).rows(150)
+    return Training(rows, seed, (256, 256), epochs=80)
 
 
 @broken("OVERFIT", ("digits", "blobs"), by_heart)
@@ -78,9 +79,9 @@ def wrong_labels(task: Task, seed: int) -> Training:
 
 @broken("OVERFIT", ("diamonds", "friedman", "waves"), by_heart)
 def noisy_target(task: Task, seed: int) -> Training:
-    """Half of what is to be learnt is noise, and 150 epochs are enough to learn that as well."""
+    """More than half of what is to be learnt is noise, and 150 epochs are enough to learn that as well."""
     rng = np.random.default_rng([seed, 2])
-    y, held_out = (one + rng.normal(0.0, 1.0, one.shape) for one in (task.y, task.validation_y))
+    y, held_out = (one + rng.normal(0.0, 1.3, one.shape) for one in (task.y, task.validation_y))
     noisy = task.but(y=y.astype(np.float32), validation_y=held_out.astype(np.float32))
     return Training(noisy.rows(250), seed, (256, 256), epochs=150, optimizer=lm.Adam(5e-3))
 
@@ -141,13 +142,6 @@ def only_positive_weights(task: Task, seed: int) -> Training:
     return Training(below_0, seed, dense=positive, patience=6)
 
 
-@broken("DEAD_UNITS", FOUR, dead, allows=("LR_TOO_HIGH",))
-def first_steps(task: Task, seed: int) -> Training:
-    """A good rate, but for the first ten steps, which were of 1: many ReLUs never come back."""
-    rate = lm.schedules.Piecewise([10], [1.0, 2e-3])
-    return Training(task, seed, optimizer=lm.Adam(rate), patience=6)
-
-
 @broken("DEAD_UNITS", ("digits", "blobs", "rings", "waves"), dead)
 def second_layer(task: Task, seed: int) -> Training:
     """The first of three layers is fine; the second has biases far below what it is given."""
@@ -188,13 +182,6 @@ def scale_between(task: Task, seed: int) -> Training:
     return Training(task, seed, layers=layers, patience=6)
 
 
-@broken("SATURATED_UNITS", ("digits", "blobs", "diamonds", "waves"), saturated)
-def first_steps_tanh(task: Task, seed: int) -> Training:
-    """The first twenty steps were of 1: every tanh is at a bound, and later steps get no grip."""
-    rate = lm.schedules.Piecewise([20], [1.0, 1e-3])
-    return Training(task, seed, activation="tanh", optimizer=lm.Adam(rate), patience=6)
-
-
 @broken("SATURATED_UNITS", ("digits", "blobs", "friedman"), saturated)
 def hard_sigmoids(task: Task, seed: int) -> Training:
     """Hard sigmoids with a start of 8: beyond their corners they are flat, the gradient is 0."""
@@ -211,11 +198,11 @@ def deep_sigmoids(task: Task, seed: int) -> Training:
     return Training(task, seed, (24,) * 8, "sigmoid", patience=10)
 
 
-@broken("VANISHING_GRADIENT", FOUR, vanishing)
+@broken("VANISHING_GRADIENT", ("digits", "blobs", "rings", "waves"), vanishing)
 def small_start(task: Task, seed: int) -> Training:
-    """Eight layers of ReLUs with weights that start at 0.02, a tenth of what they should be."""
+    """Eight layers of ELUs with weights that start at 0.02, a tenth of what they should be."""
     start = {"kernel_initializer": START.RandomNormal(stddev=0.02)}
-    return Training(task, seed, (32,) * 8, dense=start, patience=10)
+    return Training(task, seed, (32,) * 8, "elu", dense=start, patience=10)
 
 
 @broken("VANISHING_GRADIENT", ("digits", "blobs", "rings", "waves"), vanishing)
@@ -262,7 +249,7 @@ def scaled_up(task: Task, seed: int) -> Training:
     return Training(task, seed, layers=layers, patience=10)
 
 
-@broken("EXPLODING_GRADIENT", ("blobs", "rings", "friedman", "waves"), exploding)
+@broken("EXPLODING_GRADIENT", ("blobs", "friedman", "waves"), exploding)
 def many_residuals(task: Task, seed: int) -> Training:
     """Fifteen residual blocks with nothing that normalises: the sum doubles in each."""
     layers = [lm.Dense(24, activation="relu")]

@@ -63,16 +63,14 @@ def noisy_labels(task: Task, seed: int) -> Training:
 def imbalanced_but_learnt(task: Task, seed: int) -> Training:
     """One class has a fifth of the rows of the others, and is found all the same."""
     count = len(task.y) // task.classes // 5
-    return plain(rare(task, 1, count, 1000), seed)
+    return plain(rare(task, 1, count), seed)
 
 
 @healthy(("blobs", "rings", "digits"), rare_found)
 def imbalanced_and_weighed(task: Task, seed: int) -> Training:
     """One class has a tenth of the rows of the others, and class_weight="balanced"."""
     count = len(task.y) // task.classes // 10
-    return Training(
-        rare(task, 1, count, 1000), seed, epochs=40, patience=8, class_weight="balanced"
-    )
+    return Training(rare(task, 1, count), seed, epochs=40, patience=8, class_weight="balanced")
 
 
 @healthy(FOUR, well())

@@ -45,18 +45,16 @@ def worse_within(factor: float = 1.2) -> Proof:
 
 
 def by_heart(done: Trained, before: Task, plain: Plain) -> tuple[bool, str]:
-    """Validation rows are predicted far worse than training rows, and that could be mended.
+    """Validation rows are predicted far worse than training rows, and stopping sooner mends it.
 
-    It could: its own validation loss was lower by a seventh before; or training rows are known
-    ten times better, and the plain training on the untouched data (more rows, right labels, no
-    useless columns) has two thirds of the error or less.
+    It does: its own validation loss was lower by a sixth before, or the plain training on these
+    very rows, which stops early, is better by as much.
     """
     losses = done.history["val_loss"]
     risen = float(losses[-1] / losses.min())
-    own, held_out, better = done.error(done.task.x, done.task.y), done.score, plain(before).score
-    words = f"errors {own:.3g} and {held_out:.3g}, {risen:.2f} of its lowest; plain {better:.3g}"
-    mendable = risen > 7 / 6 or (own < held_out / 10 and held_out > 1.5 * better)
-    return bool(mendable and own < held_out / 2), words
+    own, held_out, same = done.error(done.task.x, done.task.y), done.score, plain(done.task).score
+    words = f"errors {own:.3g} and {held_out:.3g}, {risen:.2f} of its lowest; plain {same:.3g}"
+    return bool(max(risen, held_out / same) > 1.2 and own < held_out / 2), words
 
 
 def not_finite(done: Trained, before: Task, plain: Plain) -> tuple[bool, str]:
@@ -134,7 +132,7 @@ def rare_found(done: Trained, before: Task, plain: Plain) -> tuple[bool, str]:
     """A class is rare, and yet most of it is recognised."""
     counts = np.bincount(done.task.y)
     own = _recall(done, int(counts.argmin()))
-    return own >= 0.7 and counts.min() * 4 < counts.max(), f"recall {own:.0%}"
+    return own >= 0.6 and counts.min() * 4 < counts.max(), f"recall {own:.0%}"
 
 
 def no_better(done: Trained, before: Task, plain: Plain) -> tuple[bool, str]:
