@@ -35,11 +35,13 @@ class Code:
 _TRAINED_BADLY = (
     "DIVERGED",
     "NO_BETTER_THAN_BASELINE",
-    "UNDERFIT",
     "PLATEAU",
     "NOT_CONVERGED",
+    "UNDERFIT",
+    "OVERFIT",
 )
-_STUCK = ("DEAD_UNITS", "SATURATED_UNITS", "VANISHING_GRADIENT", "EXPLODING_GRADIENT")
+_BADLY_BUT_FOR_PLATEAU = tuple(code for code in _TRAINED_BADLY if code != "PLATEAU")
+_STUCK = ("VANISHING_GRADIENT", "DEAD_UNITS", "SATURATED_UNITS")
 _RATE = ("LR_TOO_HIGH", "LR_TOO_LOW")
 
 # Causes come first: each explains codes that stand below it, never one above.
@@ -50,100 +52,103 @@ CODES: dict[str, Code] = {
             "CONSTANT_INPUT",
             "A column has the same value in (nearly) all rows, so nothing can be learnt from it.",
             "data",
+            ("SATURATED_UNITS",),
         ),
         Code(
             "UNSCALED_INPUT",
             "A column has a far larger mean or spread than 1 and no layer scales it.",
             "data",
-            (*_RATE, *_STUCK, *_TRAINED_BADLY),
+            ("EXPLODING_GRADIENT", *_RATE, *_STUCK, *_TRAINED_BADLY),
         ),
         Code(
             "TARGET_UNSCALED",
             "The target of a regression has a mean or a spread far from what a new network gives.",
             "data",
-            (*_RATE, *_STUCK, *_TRAINED_BADLY),
+            ("EXPLODING_GRADIENT", *_RATE, *_STUCK, *_TRAINED_BADLY),
         ),
         Code(
             "TRAIN_VALIDATION_SHIFT",
             "Training and validation rows do not come from the same source.",
             "data",
-            ("OVERFIT", "NO_BETTER_THAN_BASELINE"),
+            (*_TRAINED_BADLY[1:],),
         ),
         Code(
             "IMBALANCED_CLASSES",
             "Some class is rare, and the model hardly ever finds it.",
-            "data",
-            ("NO_BETTER_THAN_BASELINE", "UNDERFIT"),
+            "data, trials",
+            (*_TRAINED_BADLY[1:],),
+        ),
+        Code(
+            "EXPLODING_GRADIENT",
+            "Signals grow from layer to layer, and gradients with them, from the start.",
+            "layers",
+            (*_RATE, *_STUCK, *_TRAINED_BADLY),
         ),
         Code(
             "LR_TOO_HIGH",
             "The steps are too long: the loss jumps about, grows, or stays above what shorter "
             "steps reach.",
-            "curves, layers, trials",
-            (*_STUCK, *_TRAINED_BADLY, "OVERFIT"),
+            "trials, curves, layers",
+            (*_STUCK, "LR_TOO_LOW", *_BADLY_BUT_FOR_PLATEAU),
         ),
         Code(
-            "EXPLODING_GRADIENT",
-            "Signals or gradients grow from layer to layer, or grow without end.",
+            "VANISHING_GRADIENT",
+            "The first layers get gradients far smaller than the last, so they hardly learn.",
             "layers",
-            ("SATURATED_UNITS", "DEAD_UNITS", *_TRAINED_BADLY),
+            ("DEAD_UNITS", "SATURATED_UNITS", "LR_TOO_LOW", *_TRAINED_BADLY),
+        ),
+        Code(
+            "PLATEAU",
+            "The loss stands still above what can be reached: the steps have become too coarse, "
+            "or all units of a layer are alike.",
+            "curves, layers, trials",
+            ("DEAD_UNITS", "SATURATED_UNITS", "LR_TOO_LOW", "NOT_CONVERGED", "UNDERFIT", "OVERFIT"),
         ),
         Code(
             "DEAD_UNITS",
             "Many units of a layer give the same for every row and so learn nothing "
             "(the dying ReLU).",
             "layers",
-            ("VANISHING_GRADIENT", "LR_TOO_LOW", *_TRAINED_BADLY),
+            ("LR_TOO_LOW", *_BADLY_BUT_FOR_PLATEAU),
         ),
         Code(
             "SATURATED_UNITS",
             "Many units of a layer sit at a bound of their sigmoid or tanh, where the slope is "
             "nearly 0.",
             "layers",
-            ("VANISHING_GRADIENT", "LR_TOO_LOW", *_TRAINED_BADLY),
-        ),
-        Code(
-            "VANISHING_GRADIENT",
-            "The first layers get gradients far smaller than the last, so they hardly learn.",
-            "layers",
-            ("LR_TOO_LOW", *_TRAINED_BADLY),
+            ("LR_TOO_LOW", *_BADLY_BUT_FOR_PLATEAU),
         ),
         Code(
             "LR_TOO_LOW",
             "The steps are too short: ten times longer ones get much further in the same time.",
-            "curves, layers, trials",
-            ("NOT_CONVERGED", "PLATEAU", "UNDERFIT", "NO_BETTER_THAN_BASELINE"),
+            "trials, layers, curves",
+            ("NO_BETTER_THAN_BASELINE", "UNDERFIT", "OVERFIT"),
         ),
         Code(
             "DIVERGED",
             "The loss or the weights became infinite or NaN, and the training stopped there.",
             "curves",
-            (*_TRAINED_BADLY[1:],),
+            ("NO_BETTER_THAN_BASELINE", "NOT_CONVERGED", "UNDERFIT", "OVERFIT"),
         ),
         Code(
             "NO_BETTER_THAN_BASELINE",
             "The model predicts new rows no better than one constant for all of them, and a plain "
             "network does not either.",
             "data, trials",
-            ("NOT_CONVERGED", "PLATEAU", "UNDERFIT", "OVERFIT"),
+            ("NOT_CONVERGED", "UNDERFIT", "OVERFIT"),
         ),
         Code(
             "NOT_CONVERGED",
             "The training ended while the loss was still falling.",
-            "curves, trials",
-            ("PLATEAU", "UNDERFIT"),
-        ),
-        Code(
-            "PLATEAU",
-            "The loss has stood still for many epochs, above what can be reached.",
-            "curves, trials",
-            ("UNDERFIT",),
+            "trials, curves",
+            ("UNDERFIT", "OVERFIT"),
         ),
         Code(
             "UNDERFIT",
             "The model stays far above what a plain network reaches on the same rows, on the "
             "training rows, too.",
-            "curves, trials",
+            "trials",
+            ("OVERFIT",),
         ),
         Code(
             "OVERFIT",

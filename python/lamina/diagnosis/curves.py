@@ -13,25 +13,36 @@ import statistics
 from collections.abc import Sequence
 from typing import TypeGuard
 
+from lamina._isa import core
 from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.facts import Facts, TrialFacts
 
 __all__ = [
     "Ends",
     "Turn",
-    "behind",
+    "ahead",
+    "cannot_be_negative",
     "ends",
+    "falls_short",
     "finite",
     "is_diverged",
+    "judged",
     "known",
     "late_fall",
     "material",
     "room",
     "start",
+    "steps",
     "swing",
+    "to_gain",
     "train_curve",
     "turn",
+    "worth_it",
 ]
+
+
+# Losses that may be negative, or whose least value depends on the targets.
+_ANY_LEAST_VALUE = {"CosineSimilarity", "Gamma", "GaussianNLL", "Poisson", "Tweedie"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,43 +141,88 @@ def room(facts: Facts, *, validation: bool = True) -> float | None:
     return begin - lowest
 
 
-def material(
-    before: float | None, after: float | None, facts: Facts, *, validation: bool = True
-) -> bool:
-    """Tell whether a loss of `after` instead of `before` is worth speaking of.
+def judged(losses: Ends | TrialFacts) -> float | None:
+    """Return the loss that tells how good weights are: of validation rows, if there are any."""
+    if isinstance(losses, Ends):
+        return losses.train if losses.val is None else losses.val
+    return losses.train_loss if math.isnan(losses.val_loss) else losses.val_loss
 
-    A share of the possible gain on those rows; or less of it, but a large share of what there is
-    between `before` and the lowest loss known.
+
+def ahead(facts: Facts, trial: TrialFacts | None) -> float:
+    """Return by which share of the possible gain a trial is better than the training's end.
+
+    On validation rows, or on training rows if that is less: what helps new rows alone is no better
+    training. 0 without the trial, or if nothing is possible at all.
     """
-    if before is None or not finite(after):
-        return False
-    if before == math.inf:
-        return True
-    possible = room(facts, validation=validation)
-    if possible is None or not math.isfinite(before):
-        return False
-    share = (before - after) / possible
-    floor = _lowest(facts, validation=False)
-    left = before - (after if floor is None else min(floor, after))
-    if share >= t.MATERIAL_SHARE:
-        return True
-    return share >= t.SMALL_SHARE and before - after >= t.SHARE_OF_WHAT_IS_LEFT * left
-
-
-def behind(facts: Facts, trial: TrialFacts | None) -> bool:
-    """Tell whether a trial is materially better on validation and on training rows."""
-    if trial is None:
-        return False
     at = ends(facts)
-    if not material(at.train, trial.train_loss, facts, validation=False):
-        return False
-    return at.val is None or material(at.val, trial.val_loss, facts)
+    if trial is None or at.train is None or not math.isfinite(trial.train_loss):
+        return 0.0
+    shares = [_share(at.train - trial.train_loss, room(facts, validation=False))]
+    if at.val is not None:
+        shares.append(_share(at.val - trial.val_loss, room(facts)))
+    return min(shares)
+
+
+def to_gain(facts: Facts) -> float:
+    """Return which share of the possible gain the training's end misses, on judged rows."""
+    at, begin, possible = judged(ends(facts)), start(facts), room(facts)
+    if at is None or begin is None or possible is None:
+        return 0.0
+    return _share(at - (begin - possible), possible)
+
+
+def worth_it(facts: Facts, trial: TrialFacts | None) -> bool:
+    """Tell whether what a trial has gained is worth speaking of.
+
+    A good share of the possible gain, or less of it but a large share of what was missing.
+    """
+    gained = ahead(facts, trial)
+    closes = gained >= t.SHARE_OF_WHAT_IS_LEFT * to_gain(facts)
+    return gained >= t.MATERIAL_SHARE or (gained >= t.SMALL_SHARE and closes)
+
+
+def material(before: float | None, after: float | None, facts: Facts) -> bool:
+    """Tell whether a judged loss of `after` instead of `before` is worth speaking of.
+
+    A good share of the possible gain, or less of it but a large share of what was missing.
+    """
+    possible, begin = room(facts), start(facts)
+    if before is None or not finite(after) or possible is None or begin is None:
+        return before == math.inf and finite(after)
+    gained, missing = before - after, before - (begin - possible)
+    if gained >= t.MATERIAL_SHARE * possible:
+        return True
+    return gained >= t.SMALL_SHARE * possible and gained >= t.SHARE_OF_WHAT_IS_LEFT * missing
+
+
+def falls_short(facts: Facts, share: float) -> bool:
+    """Tell whether the plain network is ahead by this share; without one nobody knows: True."""
+    plain = facts.trial("reference")
+    at, possible = judged(ends(facts)), room(facts)
+    if plain is None or at is None:
+        return True
+    other = judged(plain)
+    return other is not None and math.isfinite(other) and _share(at - other, possible) >= share
+
+
+def _share(difference: float, possible: float | None) -> float:
+    if possible is None or math.isnan(difference):
+        return 0.0
+    return difference / possible
 
 
 def is_diverged(facts: Facts) -> bool:
     """Tell whether the loss or the weights stopped being numbers."""
     reason = facts.stop_reason or ""
     return reason.startswith("diverged") or any(map(_is_not_a_number, facts.loss[-1:]))
+
+
+def cannot_be_negative(facts: Facts) -> bool:
+    """Tell whether the loss is one of those whose least value is 0, as far as it has a name."""
+    name = facts.about.get("loss")
+    known_ones = core.catalogue()["losses"]
+    found = [one for one in known_ones if name in (one["class"], one["name"], *one["aliases"])]
+    return bool(found) and found[0]["class"] not in _ANY_LEAST_VALUE
 
 
 def turn(facts: Facts) -> Turn | None:
@@ -198,6 +254,14 @@ def swing(values: Sequence[float]) -> float:
     steps = [after - before for before, after in itertools.pairwise(late)]
     ups, downs = (sum(max(0.0, sign * step) for step in steps) for sign in (1, -1))
     return min(ups, downs) / max(1, len(steps))
+
+
+def steps(facts: Facts) -> float:
+    """Return how many steps the training made; infinite if nobody knows."""
+    batch = facts.about.get("batch_size")
+    if facts.data is None or not batch:
+        return math.inf
+    return float(len(facts.epoch) * math.ceil(facts.data.rows / batch))
 
 
 def late_fall(values: Sequence[float]) -> float | None:

@@ -31,6 +31,11 @@ class LayerFacts:
     values : dict of list of float
         By statistic, in the order of the epochs; NaN where it does not apply. See
         ``History.layers``.
+    start : dict of float
+        The same before the first step (mean, spread, dead, saturated, gradient_norm,
+        weight_norm); empty if nobody has looked.
+    alike : float or None
+        The share of units that have the same weights as the first unit.
     """
 
     name: str
@@ -39,6 +44,8 @@ class LayerFacts:
     output: bool = False
     units: int = 0
     values: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    start: dict[str, float] = dataclasses.field(default_factory=dict)
+    alike: float | None = None
 
 
 @dataclasses.dataclass

@@ -20,10 +20,17 @@ SMALL_SHARE = 0.02
 #: … if it is this share of what lies between the loss and the lowest that is known.
 SHARE_OF_WHAT_IS_LEFT = 0.3
 
+#: A training that has come to less than this of all that is possible has learnt the most.
+LEARNT_MOST = 0.35
+
 # ---- overfitting --------------------------------------------------------------------------------
 
 #: Fewer epochs than this have no turn that could be told from noise.
 FEWEST_EPOCHS_TO_TURN = 5
+
+#: The training rows are known by heart if their loss is this share of the validation loss (of
+#: losses that cannot be below 0), and the gap counts.
+BY_HEART = 0.02
 
 #: OVERFIT is a problem if this share of what was gained on new rows has been lost again …
 LOST_SHARE = 0.1
@@ -42,8 +49,7 @@ RISE_OVER_JITTER = 3.0
 #: together the model unlearns, and that is no overfitting.
 GAP_SHARE = 0.1
 
-#: A gap of this share of the gain without a turn: more than half of what was learnt is not true
-#: of new rows. It is a hint, as with few rows nothing better may be possible.
+#: A gap of this share of the gain without a turn: half of what was learnt is not true of new rows.
 WIDE_GAP_SHARE = 0.5
 
 # ---- convergence --------------------------------------------------------------------------------
@@ -58,9 +64,24 @@ STANDSTILL_SHARE = 0.02
 #: Fewer epochs than this are no plateau.
 FEWEST_EPOCHS_OF_A_PLATEAU = 8
 
-#: A training gets on if each further epoch takes away this share of what is still possible: then
-#: it wants more epochs, 50 of them take away 95 %. Below, it wants a higher rate.
-PROGRESS_OF_AN_EPOCH = 0.06
+#: UNDERFIT: the model's loss on its own training rows is above what the plain network has on new
+#: rows by this share of the gain. With noise alone both would be equal.
+UNDERFIT_TRAIN_SHARE = 0.05
+
+#: Fewer steps than this are few at any rate: Adam with 0.001 moves a weight by 0.25 at most.
+FEW_STEPS = 250
+
+#: After few steps it is NOT_CONVERGED if training on closes this share of what is missing.
+FEW_STEPS_SHARE = 0.15
+
+#: PLATEAU: a tenth of the rate must bring at least this share of the gain …
+CIRCLING_SHARE = 0.01
+
+#: … and this share of what is missing, from where the loss stands. (Anew it must bring half of it.)
+RESCUED_SHARE = 0.2
+
+#: A layer with more units of equal weights than this is hardly more than one unit.
+ALIKE_SHARE = 0.9
 
 # ---- learning rate ------------------------------------------------------------------------------
 
@@ -71,9 +92,18 @@ SWING_SHARE = 0.02
 #: The same as a hint.
 SWING_SHARE_HINT = 0.01
 
-#: A loss that was this many gains above the best constant's has been thrown there by steps that
-#: were too long, if the first epochs have it.
+#: A loss that was this many gains above the best constant's in an early epoch was thrown there, or
+#: began there.
 THROWN_SHARE = 20.0
+
+#: Below this swing a curve is smooth: its steps are too short to ever lead uphill.
+SMOOTH_SHARE = 0.001
+
+#: A step that takes away less than this of what is still missing is slow: 500 of them leave 8 %.
+PROGRESS_OF_A_STEP = 0.005
+
+#: A rate below this share of the highest one trains nothing any more.
+GONE_RATE = 0.01
 
 #: A step that changes a layer's weights by more than this share of them throws away what the
 #: steps before it found; 0.001 is usual.
@@ -99,16 +129,19 @@ SATURATED_SHARE = 0.5
 SATURATED_SHARE_HINT = 0.25
 
 #: Gradients vanish if a layer's, beside its weights, is this much smaller than the largest of a
-#: layer behind it: five sigmoids at their best slope give 1/4 to the fifth, about this.
+#: layer behind it: five sigmoids at their best slope give 1/4 to the fifth, about this; of a
+#: well-started network the smallest is 0.03.
 VANISHING_RATIO = 1e-3
 
-#: Signals explode if a hidden layer spreads this many times as wide as the first one; a network
+#: Signals explode if a hidden layer spreads this many times as wide as one before it; a network
 #: with well chosen weights keeps the spread within a factor of three.
-EXPLODING_SPREAD = 100.0
+EXPLODING_SPREAD = 60.0
 
-#: Gradients explode if a layer's, beside its weights, grows by this factor from the epochs with
-#: the smallest to the end.
-EXPLODING_GROWTH = 1e3
+#: Layers do harm if the plain network is ahead by this share of the gain …
+HARM_SHARE = 0.1
+
+#: … or by this one, for units that are saturated now, which is never wanted.
+SMALL_HARM_SHARE = 0.02
 
 # ---- verdict ------------------------------------------------------------------------------------
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from lamina.diagnosis import thresholds as t
-from lamina.diagnosis.curves import behind, ends, finite, is_diverged, room, start, turn
+from lamina.diagnosis.curves import (
+    ahead,
+    ends,
+    finite,
+    is_diverged,
+    room,
+    start,
+    turn,
+    worth_it,
+)
 from lamina.diagnosis.facts import Facts
 from lamina.diagnosis.rules.convergence import still_falling
 from lamina.diagnosis.rules.overfit import overfit
@@ -51,19 +60,15 @@ def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
     best_constant = finite(facts.baseline_loss)
     if best_constant and val >= begin:
         return _no_better(facts, train, val, begin)
-    if behind(facts, facts.trial("reference")):
+    if ahead(facts, facts.trial("reference")) >= t.MATERIAL_SHARE:
         return "underfitting", f"a plain network gets much further than this ({numbers})."
-    if behind(facts, facts.trial("longer")) or still_falling(facts):
+    longer = facts.trial("longer")
+    if worth_it(facts, longer) or (longer is None and still_falling(facts)):
         return "underfitting", f"both losses were still falling at the end ({numbers})."
     if not best_constant and len(facts.epoch) < t.FEWEST_EPOCHS_TO_JUDGE:
         return "undecided", f"{len(facts.epoch)} epochs are too few to tell ({numbers})."
     if room(facts) is None:
         return "undecided", f"the loss has never fallen ({numbers})."
-    if val - train >= t.WIDE_GAP_SHARE * (begin - train):
-        return "overfitting", (
-            f"{(val - train) / (begin - train):.0%} of what was learnt of the training rows does "
-            f"not hold for new rows ({numbers})."
-        )
     return "good fit", _good(facts, numbers)
 
 

@@ -12,6 +12,7 @@ from lamina.data import Dataset
 from lamina.diagnosis import Diagnosis, Facts, diagnose
 from lamina.examination.from_data import baseline_loss, data_facts
 from lamina.examination.from_layers import layer_facts
+from lamina.examination.from_start import look_at_start
 from lamina.examination.from_trials import trial_facts
 from lamina.examination.visit import Visit
 from lamina.model import Model
@@ -62,6 +63,7 @@ def examine(
     facts.baseline_loss = baseline_loss(visit, visit.seen, visit.judged)
     facts.data = data_facts(visit)
     facts.layers = layer_facts(visit)
+    look_at_start(visit, facts.layers)
     if time_budget:
         facts.trials = trial_facts(visit, facts, float(time_budget))
     facts.about["left_out"] = visit.left_out

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-import math
-
 from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.curves import (
-    behind,
+    ahead,
     ends,
+    falls_short,
     is_diverged,
+    judged,
     known,
     late_fall,
-    material,
     room,
     start,
+    steps,
+    to_gain,
     train_curve,
     turn,
+    worth_it,
 )
-from lamina.diagnosis.facts import Facts, TrialFacts
+from lamina.diagnosis.facts import Facts
 from lamina.diagnosis.findings import Finding
 
-__all__ = ["RULES", "not_converged", "plateau", "stands_still", "still_falling", "underfit"]
+__all__ = ["RULES", "circles", "not_converged", "plateau", "stands_still", "still_falling"]
+
+_LONGER = (
+    "Train longer: call fit again, or give it two to four times the epochs and lm.EarlyStopping."
+)
 
 
 def underfit(facts: Facts) -> list[Finding]:
     """UNDERFIT, from the reference network: it reaches far more on the same rows.
 
-    It misses on its training rows what the other reaches on new ones, or it would not be too little
-    freedom; and training on does not help, or it would be NOT_CONVERGED. Without trials nobody
-    knows what could be reached: noise that cannot be predicted looks the same.
+    The model misses on its training rows what the other reaches on new ones, or it would not be
+    too little freedom. Without trials nobody knows what could be reached: noise that cannot be
+    predicted looks the same.
     """
-    at, plain, longer = ends(facts), facts.trial("reference"), facts.trial("longer")
-    if plain is None or is_diverged(facts) or not behind(facts, plain):
+    at, plain, possible = ends(facts), facts.trial("reference"), room(facts)
+    if plain is None or possible is None or is_diverged(facts) or at.train is None:
         return []
-    if not material(at.train, _level(plain), facts) or (longer and behind(facts, longer)):
+    level = judged(plain)
+    if ahead(facts, plain) < t.MATERIAL_SHARE or level is None:
+        return []
+    if at.train - level < t.UNDERFIT_TRAIN_SHARE * possible:
         return []
     return [
         Finding(
@@ -56,28 +65,25 @@ def underfit(facts: Facts) -> list[Finding]:
 def not_converged(facts: Facts) -> list[Finding]:
     """NOT_CONVERGED, from the trial "longer"; without it from the end of the curves (a hint).
 
-    Training on, with nothing changed, brings materially lower losses of training and validation
-    rows. If a plain network was trained and is no better than the model, it is a hint: the
-    model is good, and could be better.
+    Training on, with nothing changed, brings lower losses of training and validation rows, and a
+    plain network shows that they are possible. If the model is as good as that, nothing is found.
     """
     at, longer = ends(facts), facts.trial("longer")
-    if is_diverged(facts):
+    if is_diverged(facts) or at.train is None:
         return []
     if longer is None:
         return _hint_of_the_slope(facts) if still_falling(facts) else []
-    if not behind(facts, longer):
+    few = steps(facts) < t.FEW_STEPS and ahead(facts, longer) >= t.FEW_STEPS_SHARE * to_gain(facts)
+    if not (worth_it(facts, longer) or few) or not falls_short(facts, t.SMALL_SHARE):
         return []
-    plain = facts.trial("reference")
-    level = "problem" if plain is None or behind(facts, plain) else "hint"
     return [
         Finding(
             "NOT_CONVERGED",
-            level,
+            "problem",
             f"{longer.epochs} more epochs bring the training loss from {at.train:.4g} to "
             f"{longer.train_loss:.4g} and the validation loss from {_number(at.val)} to "
             f"{_number(longer.val_loss)}.",
-            "Train longer: call fit again, or give it two to four times the epochs and "
-            "lm.EarlyStopping.",
+            _LONGER,
             {
                 "train_loss": at.train,
                 "val_loss": at.val,
@@ -89,39 +95,38 @@ def not_converged(facts: Facts) -> list[Finding]:
 
 
 def plateau(facts: Facts) -> list[Finding]:
-    """PLATEAU, from a curve that stands still above what another learning rate reaches.
+    """PLATEAU, from a loss that circles above what shorter steps reach, or from units all alike.
 
-    The second half of the epochs brought next to nothing, more of them bring nothing either, but
-    with ten times or a tenth of the rate the loss falls again, or a plain network is far below.
+    It circles if most was learnt, the second half of the epochs brought nothing, and a tenth of
+    the rate takes the loss down again, from where it stands as from the start. Units that began
+    with equal weights get equal gradients and stay equal for ever: the layer is one unit, and the
+    loss stands still where one unit ends. A curve that merely stands still above the plain
+    network's loss is a hint.
     """
-    at, longer = ends(facts), facts.trial("longer")
-    if is_diverged(facts) or not stands_still(facts):
+    if is_diverged(facts):
         return []
-    if longer is not None and behind(facts, longer):
-        return []
-    ways = [one for one in map(facts.trial, ("faster", "slower")) if one is not None]
-    better = [one for one in ways if behind(facts, one)]
+    same = _all_alike(facts)
+    if same is not None and falls_short(facts, t.MATERIAL_SHARE / 2):
+        return [_alike(facts, same)]
+    if circles(facts):
+        return [_circling(facts)]
     plain = facts.trial("reference")
-    if not better and not behind(facts, plain):
-        return []
-    best = min(better, key=lambda one: one.train_loss) if better else None
-    what = (
-        f"the rate made {best.name} brings it to {best.train_loss:.4g}"
-        if best is not None
-        else "a plain network gets far below"
+    if plain is not None and stands_still(facts) and falls_short(facts, t.MATERIAL_SHARE):
+        return [_standing(facts)]
+    return []
+
+
+def circles(facts: Facts) -> bool:
+    """Tell whether the steps are good for all but the end: they have become too coarse."""
+    slower, anew = facts.trial("slower"), facts.trial("again_slower")
+    if slower is None or anew is None or to_gain(facts) > t.LEARNT_MOST:
+        return False
+    left = to_gain(facts)
+    return (
+        _gained_late(facts) < t.STANDSTILL_SHARE
+        and ahead(facts, slower) >= max(t.CIRCLING_SHARE, t.RESCUED_SHARE * left)
+        and ahead(facts, anew) >= max(t.CIRCLING_SHARE, 0.5 * left)
     )
-    return [
-        Finding(
-            "PLATEAU",
-            "problem" if best is not None and (plain is None or behind(facts, plain)) else "hint",
-            f"The training loss has stood still at {at.train:.4g} for the last "
-            f"{len(facts.epoch) // 2} epochs; {what}.",
-            "Change the learning rate where the curve stops: raise it if a schedule has made it "
-            "small, else lower it with lm.callbacks.ReduceLROnPlateau.",
-            {"train_loss": at.train, "best_train_loss": best.train_loss if best else None},
-            epoch=facts.epoch[len(facts.epoch) // 2] if facts.epoch else None,
-        )
-    ]
 
 
 def still_falling(facts: Facts) -> bool:
@@ -140,13 +145,69 @@ def still_falling(facts: Facts) -> bool:
 
 
 def stands_still(facts: Facts) -> bool:
-    """Tell whether the second half of the epochs brought next to nothing."""
+    """Tell whether the second half of the epochs brought next to nothing, and moved little."""
     curve, possible = known(train_curve(facts)[0]), room(facts)
     if possible is None or len(curve) < t.FEWEST_EPOCHS_OF_A_PLATEAU:
         return False
     half = curve[len(curve) // 2 :]
-    moved = max(half) - min(half)
-    return moved < t.STANDSTILL_SHARE * possible and not material(half[0], half[-1], facts)
+    return max(half) - min(half) < t.STANDSTILL_SHARE * possible
+
+
+def _gained_late(facts: Facts) -> float:
+    """Return how far the second half of the epochs got below the first, in shares of the gain."""
+    curve, possible = known(train_curve(facts)[0]), room(facts)
+    if possible is None or len(curve) < t.FEWEST_EPOCHS_OF_A_PLATEAU:
+        return 1.0
+    half = len(curve) // 2
+    return (min(curve[:half]) - min(curve[half:])) / possible
+
+
+def _all_alike(facts: Facts) -> str | None:
+    """Return the name of a hidden layer whose units all have the same weights."""
+    alike = [
+        layer.name
+        for layer in facts.layers
+        if not layer.output and layer.alike is not None and layer.alike >= t.ALIKE_SHARE
+    ]
+    return alike[0] if alike else None
+
+
+def _alike(facts: Facts, name: str) -> Finding:
+    return Finding(
+        "PLATEAU",
+        "problem",
+        f"All units of {name} have the same weights: they began alike, get the same gradients and "
+        f"stay one unit. The training loss stands at {_number(ends(facts).train)}.",
+        "Start with random weights: kernel_initializer='auto'.",
+        {"train_loss": ends(facts).train},
+        layer=name,
+    )
+
+
+def _circling(facts: Facts) -> Finding:
+    at, slower = ends(facts), facts.trial("slower")
+    assert slower is not None
+    return Finding(
+        "PLATEAU",
+        "problem",
+        f"The training loss has not fallen for half of the epochs and stands at {at.train:.4g}; "
+        f"a tenth of the rate takes it on to {slower.train_loss:.4g}.",
+        "Let the rate fall: lm.Cosine as learning_rate, or lm.callbacks.ReduceLROnPlateau.",
+        {"train_loss": at.train, "slower_train_loss": slower.train_loss},
+        epoch=facts.epoch[len(facts.epoch) // 2],
+    )
+
+
+def _standing(facts: Facts) -> Finding:
+    at = ends(facts)
+    return Finding(
+        "PLATEAU",
+        "hint",
+        f"The training loss has stood still at {_number(at.train)} for half of the epochs.",
+        "See whether the learning rate has become very small, or another finding is the cause.",
+        {"train_loss": at.train},
+        epoch=facts.epoch[len(facts.epoch) // 2],
+    )
 
 
 def _hint_of_the_slope(facts: Facts) -> list[Finding]:
@@ -157,16 +218,10 @@ def _hint_of_the_slope(facts: Facts) -> list[Finding]:
             "hint",
             f"The training loss still fell by {fall:.4g} in the last third of the epochs, "
             f"to {at.train:.4g}.",
-            "Train longer: call fit again, or give it two to four times the epochs and "
-            "lm.EarlyStopping.",
+            _LONGER,
             {"train_loss": at.train, "late_fall": fall},
         )
     ]
-
-
-def _level(trial: TrialFacts) -> float:
-    """Return the loss that it shows to be possible: of new rows, if there are any."""
-    return trial.val_loss if math.isfinite(trial.val_loss) else trial.train_loss
 
 
 def _number(value: float | None) -> str:

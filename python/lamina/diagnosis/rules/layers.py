@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 
 from lamina.diagnosis import thresholds as t
-from lamina.diagnosis.curves import known
+from lamina.diagnosis.curves import falls_short, known
 from lamina.diagnosis.facts import Facts, LayerFacts
 from lamina.diagnosis.findings import Finding
 
@@ -16,14 +17,14 @@ def dead_units(facts: Facts) -> list[Finding]:
     """DEAD_UNITS: the share of units that sit at the flat end of ReLU for every row looked at.
 
     Such a unit gives nothing and gets no gradient, so it never comes back. Every network with
-    ReLU has some; half of a layer is a fault, and so is an output that is dead.
+    ReLU has some. Half of a layer is a fault if the plain network shows that they are missed.
     """
     return [
         _share_finding(
             "DEAD_UNITS",
             layer,
             share,
-            t.DEAD_SHARE,
+            share >= t.DEAD_SHARE and falls_short(facts, t.HARM_SHARE),
             "are dead: they give the same for every row",
             "Use activation='leaky_relu' or 'elu' there, start the bias at 0, and lower the "
             "learning rate if the share grew while training.",
@@ -44,8 +45,8 @@ def saturated_units(facts: Facts) -> list[Finding]:
             "SATURATED_UNITS",
             layer,
             share,
-            t.SATURATED_SHARE,
-            f"sit at a bound of {layer.activation} for nearly all rows",
+            share >= t.SATURATED_SHARE and falls_short(facts, t.SMALL_HARM_SHARE),
+            "sit at a bound of their activation for nearly all rows",
             "Scale the inputs (lm.Normalization), start with smaller weights "
             "(kernel_initializer='auto'), or use activation='relu'.",
         )
@@ -60,10 +61,15 @@ def vanishing_gradient(facts: Facts) -> list[Finding]:
     """VANISHING_GRADIENT: a layer's gradient is far smaller than that of a layer behind it.
 
     Gradients are measured beside the weights (gradient_norm / weight_norm), so layers of any width
-    and a loss in any unit compare; of each layer the median over the epochs. How large they are by
-    themselves says nothing: a training that has converged has small ones everywhere.
+    and a loss in any unit compare: before the first step, or else of each layer the median over
+    the epochs. How large they are by themselves says nothing: a training that has converged has
+    small ones everywhere. Behind units that are dead or saturated they vanish, too; then those are
+    the cause.
     """
-    ratios = _gradients(facts)
+    at_start = [
+        (layer.name, ratio) for layer in facts.layers if (ratio := _start_ratio(layer)) >= 0
+    ]
+    ratios = at_start or _gradients(facts)
     if len(ratios) < 2:
         return []
     place = min(range(len(ratios) - 1), key=lambda i: ratios[i][1])
@@ -71,12 +77,13 @@ def vanishing_gradient(facts: Facts) -> list[Finding]:
     behind_name, largest = max(ratios[place + 1 :], key=lambda one: one[1])
     if largest <= 0 or smallest > t.VANISHING_RATIO * largest:
         return []
+    blocked = any(_blocked(layer, at_start=bool(at_start)) for layer in facts.layers)
     return [
         Finding(
             "VANISHING_GRADIENT",
-            "problem",
-            f"The gradient of {name}, beside its weights, is {smallest / largest:.2g} of that of "
-            f"{behind_name}: the first layers hardly learn.",
+            "hint" if blocked or not falls_short(facts, t.HARM_SHARE) else "problem",
+            f"The gradient of {name}, beside its weights, {'began at' if at_start else 'is'} "
+            f"{smallest / largest:.2g} of that of {behind_name}: the first layers hardly learn.",
             "Use activation='relu' or 'gelu' with kernel_initializer='auto', fewer layers, "
             "lm.Residual around them, or lm.BatchNormalization between them.",
             {"gradient_ratio": smallest / largest, "largest_in": behind_name},
@@ -86,76 +93,54 @@ def vanishing_gradient(facts: Facts) -> list[Finding]:
 
 
 def exploding_gradient(facts: Facts) -> list[Finding]:
-    """EXPLODING_GRADIENT: signals that grow from layer to layer, or gradients that grow in time.
+    """EXPLODING_GRADIENT: signals that grow from layer to layer, and with them the gradients.
 
     Weights that are too large let the spread of each layer's outputs grow, and the gradients of
-    all layers with it: so the spread of the hidden layers is compared, not their gradients. Or a
-    layer's gradient, beside its weights, has grown far beyond what it was in its best epoch.
+    all layers alike: so the spreads of the hidden layers are compared, not their gradients. Before
+    the first step it is the start's fault; if only a later epoch is known, steps that are too long
+    can have brought it about, so that it is a hint.
     """
-    return [*_growing_signals(facts), *_growing_in_time(facts)]
-
-
-def _growing_signals(facts: Facts) -> list[Finding]:
     spreads = [
         (layer.name, spread)
         for layer in facts.layers
-        if not layer.output and (spread := _first(layer, "spread")) is not None and spread > 0
+        if not layer.output and (spread := _start_spread(layer)) is not None and spread > 0
     ]
+    at_start = bool(spreads)
+    if not at_start:
+        spreads = [
+            (layer.name, spread)
+            for layer in facts.layers
+            if not layer.output and (spread := _first(layer, "spread")) is not None and spread > 0
+        ]
     if len(spreads) < 2:
         return []
     place = max(range(1, len(spreads)), key=lambda i: spreads[i][1])
     name, largest = spreads[place]
     before, smallest = min(spreads[:place], key=lambda one: one[1])
-    if largest < t.EXPLODING_SPREAD * smallest:
+    if not largest >= t.EXPLODING_SPREAD * smallest:
         return []
     return [
-        _exploding(
-            name,
-            f"The outputs of {name} spread {largest / smallest:.3g} times as wide as those of "
-            f"{before}: signals and gradients grow from layer to layer.",
+        Finding(
+            "EXPLODING_GRADIENT",
+            "problem" if at_start and falls_short(facts, t.SMALL_HARM_SHARE) else "hint",
+            f"The outputs of {name} {'began to' if at_start else ''} spread "
+            f"{largest / smallest:.3g} times as wide as those of {before}: signals and gradients "
+            "grow from layer to layer.".replace("  ", " "),
+            "Start with weights that suit the activation (kernel_initializer='auto') and clip the "
+            "gradient (global_clipnorm=1.0); lm.BatchNormalization between layers helps, too.",
             {"spread_ratio": largest / smallest, "smallest_in": before},
+            layer=name,
         )
     ]
-
-
-def _growing_in_time(facts: Facts) -> list[Finding]:
-    grown = [
-        (layer.name, ratios[-1] / min(ratios))
-        for layer in facts.layers
-        if len(ratios := [one for one in _gradient_ratios(layer) if one > 0]) > 2
-    ]
-    name, growth = max(grown, key=lambda one: one[1], default=("", 0.0))
-    if growth < t.EXPLODING_GROWTH:
-        return []
-    return [
-        _exploding(
-            name,
-            f"The gradient of {name}, beside its weights, has grown to {growth:.3g} times what it "
-            "was.",
-            {"growth": growth},
-        )
-    ]
-
-
-def _exploding(name: str, message: str, evidence: dict[str, object]) -> Finding:
-    return Finding(
-        "EXPLODING_GRADIENT",
-        "problem",
-        message,
-        "Start with weights that suit the activation (kernel_initializer='auto') and clip the "
-        "gradient (global_clipnorm=1.0); lm.BatchNormalization between layers helps, too.",
-        evidence,
-        layer=name,
-    )
 
 
 def _share_finding(
-    code: str, layer: LayerFacts, share: float, problem: float, what: str, suggestion: str
+    code: str, layer: LayerFacts, share: float, is_problem: bool, what: str, suggestion: str
 ) -> Finding:
     of = f" of {layer.units}" if layer.units else ""
     return Finding(
         code,
-        "problem" if share >= problem else "hint",
+        "problem" if is_problem else "hint",
         f"{share:.0%} of the{of} units of {layer.name} {what}.",
         suggestion,
         {"share": share, "units": layer.units},
@@ -180,18 +165,47 @@ def _gradient_ratios(layer: LayerFacts) -> list[float]:
     return known([gradient / weight for gradient, weight in norms if weight > 0])
 
 
-def _gradients(facts: Facts) -> list[tuple[str, float]]:
-    """Return the typical ratio of the layers with a kernel, in the order of the model.
+def _start_spread(layer: LayerFacts) -> float | None:
+    return layer.start.get("spread")
 
-    Layers that only scale or shift, such as BatchNormalization, have weights of another kind.
+
+def _start_ratio(layer: LayerFacts) -> float:
+    """Return gradient_norm / weight_norm before the first step, -1 if that is nothing.
+
+    Weights that are all 0 and get no gradient have the ratio 0.
     """
+    gradient, weight = (layer.start.get(key, math.nan) for key in ("gradient_norm", "weight_norm"))
+    if not _has_kernel(layer) or not math.isfinite(gradient) or not math.isfinite(weight):
+        return -1.0
+    if weight == 0:
+        return 0.0 if gradient == 0 else math.inf
+    return gradient / weight
+
+
+def _blocked(layer: LayerFacts, *, at_start: bool) -> bool:
+    """Tell whether most of a layer is dead, or saturated if it is a hidden one."""
+    dead, saturated = (
+        layer.start.get(key) if at_start else _last(layer, key) for key in ("dead", "saturated")
+    )
+    return (dead is not None and dead >= t.DEAD_SHARE) or (
+        not layer.output and saturated is not None and saturated >= t.SATURATED_SHARE
+    )
+
+
+def _has_kernel(layer: LayerFacts) -> bool:
+    """Tell whether it has one: what only scales or shifts has weights of another kind."""
+    return not layer.kind.endswith("Normalization") and layer.kind not in _WITHOUT_KERNEL
+
+
+def _gradients(facts: Facts) -> list[tuple[str, float]]:
+    """Return the typical ratio of the layers with a kernel, in the order of the model."""
     return [
         (layer.name, statistics.median(ratios))
         for layer in facts.layers
-        if not layer.kind.endswith("Normalization")
-        and layer.kind not in ("Scale", "Embedding", "Activation")
-        and (ratios := _gradient_ratios(layer))
+        if _has_kernel(layer) and (ratios := _gradient_ratios(layer))
     ]
 
+
+_WITHOUT_KERNEL = ("Activation", "Embedding", "Scale")
 
 RULES = (dead_units, saturated_units, vanishing_gradient, exploding_gradient)

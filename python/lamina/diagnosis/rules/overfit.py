@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from lamina.diagnosis import thresholds as t
-from lamina.diagnosis.curves import Ends, Turn, ends, finite, start, turn
+from lamina.diagnosis.curves import (
+    Ends,
+    Turn,
+    cannot_be_negative,
+    ends,
+    finite,
+    start,
+    turn,
+)
 from lamina.diagnosis.facts import Facts
 from lamina.diagnosis.findings import Finding
 
@@ -16,7 +24,9 @@ def overfit(facts: Facts) -> list[Finding]:
     A gap alone is no fault: every network knows its training rows better, the fewer they are the
     more. The fault is a turn: from some epoch on the loss of new rows rose while that of the
     training rows still fell. It is a problem if the weights that one ends with have lost a good
-    part of what was gained; with the best weights restored they have not.
+    part of what was gained; with the best weights restored they have not. Without a turn it is a
+    problem if the training rows are known by heart, or half of what was learnt of them is not true
+    of others.
     """
     at, begin, where = ends(facts), start(facts), turn(facts)
     if at.train is None or at.val is None or begin is None or begin <= at.train:
@@ -24,15 +34,19 @@ def overfit(facts: Facts) -> list[Finding]:
     if at.val - at.train < t.GAP_SHARE * (begin - at.train):
         return []
     if where is None or not _has_turned(where, at):
-        return _wide_gap(at, begin)
+        return _gap(facts, at, begin)
     held = _lost(where, at, begin, held=True)
-    if held >= (t.LOST_SHARE if finite(facts.baseline_loss) else t.LOST_SHARE_WITHOUT_BASELINE):
+    enough = t.LOST_SHARE if finite(facts.baseline_loss) else t.LOST_SHARE_WITHOUT_BASELINE
+    if held >= enough:
         return [_finding("problem", where, at, held)]
+    gap = _gap(facts, at, begin)
+    if gap:
+        return gap
     if held >= t.LOST_SHARE_HINT:
         return [_finding("hint", where, at, held)]
     if _lost(where, at, begin, held=False) >= t.LOST_SHARE:
         return [_restored(where, at)]
-    return _wide_gap(at, begin)
+    return []
 
 
 def _has_turned(where: Turn, at: Ends) -> bool:
@@ -84,19 +98,24 @@ def _restored(where: Turn, at: Ends) -> Finding:
     )
 
 
-def _wide_gap(at: Ends, begin: float) -> list[Finding]:
+def _gap(facts: Facts, at: Ends, begin: float) -> list[Finding]:
     assert at.val is not None
     assert at.train is not None
     share = (at.val - at.train) / (begin - at.train)
-    if share < t.WIDE_GAP_SHARE:
+    by_heart = cannot_be_negative(facts) and at.train < t.BY_HEART * at.val
+    if share < t.WIDE_GAP_SHARE and not by_heart:
         return []
+    what = f"{share:.0%} of what was learnt of the training rows does not hold for new rows"
+    if by_heart:
+        what = f"the training rows are known by heart, and {what}"
     return [
         Finding(
             "OVERFIT",
-            "hint",
-            f"{share:.0%} of what was learnt of the training rows (loss {at.train:.4g}) does not "
-            f"hold for new rows (loss {at.val:.4g}), though the validation loss does not rise.",
-            "More rows help most; else a smaller network, dropout or an L2 penalty.",
+            "problem",
+            f"{what[0].upper()}{what[1:]}: training loss {at.train:.4g}, validation loss "
+            f"{at.val:.4g}.",
+            "More rows help most; else a smaller network, dropout, an L2 penalty, or "
+            "lm.EarlyStopping.",
             {"val_loss": at.val, "train_loss": at.train, "gap_share": share},
         )
     ]

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 
 from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.curves import (
-    behind,
+    ahead,
     ends,
+    falls_short,
     finite,
     is_diverged,
+    judged,
     known,
-    material,
     room,
     start,
+    steps,
     swing,
+    to_gain,
     train_curve,
 )
 from lamina.diagnosis.facts import Facts, TrialFacts
 from lamina.diagnosis.findings import Finding
+from lamina.diagnosis.rules.convergence import stands_still
 
 __all__ = ["RULES", "diverged", "rate_too_high", "rate_too_low"]
 
@@ -45,51 +48,64 @@ def diverged(facts: Facts) -> list[Finding]:
     ]
 
 
-def rate_too_high(facts: Facts) -> list[Finding]:
-    """LR_TOO_HIGH, from a loss that was thrown up or jumps about, and from the length of steps.
+# ---- too high -----------------------------------------------------------------------------------
 
-    Signs: the training diverged and a tenth of the rate does not; the loss of the training rows
-    (inference mode, so without dropout's noise) goes up again and again; the first epochs threw
-    it far above the start; a step changes the weights by a tenth of themselves and the model
-    stays behind. All are hints if the model is as good as the reference network.
+
+def rate_too_high(facts: Facts) -> list[Finding]:
+    """LR_TOO_HIGH, from the trials "again" and "again_slower"; else from a loss that jumps about.
+
+    The proof is the same network trained anew with a tenth of the rate: it gets much further than
+    the training and than its twin with the usual rate. Without trials it is read from the
+    training: the loss of the training rows (in inference mode, so without dropout's noise) goes up
+    and down all the time, or an early epoch threw it far above the best constant's, or a step
+    changes the weights by a tenth of themselves. With trials that prove nothing these are hints.
     """
-    signs = [
-        sign
-        for sign in (_tamed(facts), _jumping(facts), _thrown(facts), _long_steps(facts))
-        if sign is not None
-    ]
+    usual, slower = facts.trial("again"), facts.trial("again_slower")
+    if usual is not None and slower is not None and _proven(facts, usual, slower):
+        return [
+            Finding(
+                "LR_TOO_HIGH",
+                "problem",
+                f"Trained anew with a tenth of the rate the same network reaches a loss of "
+                f"{judged(slower):.4g}, with the rate as it is {judged(usual):.4g}.",
+                _LOWER,
+                {"slower_loss": judged(slower), "loss": judged(usual)},
+            )
+        ]
+    signs = [one for one in (_jumping(facts), _thrown(facts), _long_steps(facts)) if one]
     if not signs:
         return []
-    level = "problem" if any(sign[0] == "problem" for sign in signs) else "hint"
-    plain, at = facts.trial("reference"), ends(facts)
-    if plain is not None and not is_diverged(facts):
-        worse = material(at.val, plain.val_loss, facts) or behind(facts, plain)
-        level = level if worse else "hint"
-    evidence = {key: value for sign in signs for key, value in sign[2].items()}
+    sure = any(sign[0] == "problem" for sign in signs) and not facts.trials
     message = "; ".join(sign[1] for sign in signs)
-    return [Finding("LR_TOO_HIGH", level, f"{message[0].upper()}{message[1:]}.", _LOWER, evidence)]
+    return [
+        Finding(
+            "LR_TOO_HIGH",
+            "problem" if sure else "hint",
+            f"{message[0].upper()}{message[1:]}.",
+            _LOWER,
+            {key: value for sign in signs for key, value in sign[2].items()},
+        )
+    ]
+
+
+def _proven(facts: Facts, usual: TrialFacts, slower: TrialFacts) -> bool:
+    """Tell whether the same network, anew with a tenth of the rate, is far better."""
+    best, twin, begin = judged(slower), judged(usual), start(facts)
+    possible = room(facts)
+    if not finite(best) or begin is None or possible is None or best >= begin:
+        return False
+    if is_diverged(facts):
+        return usual.diverged or (finite(twin) and twin - best >= t.MATERIAL_SHARE * possible)
+    if ahead(facts, slower) < t.MATERIAL_SHARE:
+        return False
+    return not finite(twin) or twin - best >= t.MATERIAL_SHARE * possible
 
 
 _Sign = tuple[str, str, dict[str, float]]
 
 
-def _tamed(facts: Facts) -> _Sign | None:
-    """Diverged, and with a tenth of the rate it does not."""
-    slower, begin = facts.trial("slower"), start(facts)
-    if not is_diverged(facts) or slower is None or not finite(slower.train_loss):
-        return None
-    if begin is not None and slower.train_loss >= begin:
-        return None
-    return (
-        "problem",
-        f"the training diverged, and with a tenth of the rate it does not (loss "
-        f"{slower.train_loss:.4g})",
-        {"slower_train_loss": slower.train_loss},
-    )
-
-
 def _jumping(facts: Facts) -> _Sign | None:
-    """The loss of the training rows goes up again and again."""
+    """The loss of the training rows goes up and down again and again."""
     curve, like = train_curve(facts)
     possible = room(facts, validation=False)
     if possible is None or len(known(curve)) < t.FEWEST_EPOCHS_OF_A_PLATEAU:
@@ -106,20 +122,19 @@ def _jumping(facts: Facts) -> _Sign | None:
 
 
 def _thrown(facts: Facts) -> _Sign | None:
-    """An early epoch was far above the best constant, and the model has not come back."""
+    """An early epoch was far above the best constant."""
     possible, begin = room(facts, validation=False), start(facts)
     curve, like = train_curve(facts)
     early = known(curve[: max(3, len(curve) // 4)])
-    plain = facts.trial("reference")
     if possible is None or begin is None or not early or not like:
         return None
     share = (max(early) - begin) / possible
     if share < t.THROWN_SHARE or not finite(facts.baseline_loss):
         return None
     return (
-        "problem" if behind(facts, plain) else "hint",
-        f"the loss was thrown up to {max(early):.4g} in the first epochs, where the best constant "
-        f"has {begin:.4g}",
+        "hint",
+        f"the loss was at {max(early):.4g} in the first epochs, where the best constant has "
+        f"{begin:.4g}",
         {"thrown_loss": max(early), "baseline_loss": begin},
     )
 
@@ -130,51 +145,89 @@ def _long_steps(facts: Facts) -> _Sign | None:
     if ratio is None or ratio < t.HIGH_UPDATE_RATIO:
         return None
     return (
-        "problem" if behind(facts, facts.trial("reference")) else "hint",
+        "hint",
         f"a step changes the weights by {ratio:.2g} of themselves (0.001 is usual)",
         {"update_ratio": ratio},
     )
 
 
-def rate_too_low(facts: Facts) -> list[Finding]:
-    """LR_TOO_LOW, from the trials "faster" and "longer" and the length of steps.
+# ---- too low ------------------------------------------------------------------------------------
 
-    The model is behind the reference network; ten times the rate gets it materially further
-    than training on; and training on is slow: an epoch takes away little of what is still
-    possible. Where training on is quick, more epochs do it (NOT_CONVERGED). Without trials: steps
-    that change next to nothing are a hint.
+
+def rate_too_low(facts: Facts) -> list[Finding]:
+    """LR_TOO_LOW, from the trials "again_faster", "faster" and "longer", and from the schedule.
+
+    The model is far behind the plain network, its loss falls smoothly and slowly, and the same
+    network gets much further with ten times the rate. After few steps it wants more of them
+    (NOT_CONVERGED), and if training on is quick, as well. Or a schedule has made the rate next to
+    nothing for most of the time, and the loss stands still since. Without trials, steps that
+    change next to nothing are a hint.
     """
-    faster, longer, at = facts.trial("faster"), facts.trial("longer"), ends(facts)
     ratio = _update_ratio(facts)
-    if is_diverged(facts) or at.train is None:
+    if is_diverged(facts) or ends(facts).train is None:
         return []
-    if faster is None or longer is None:
+    if facts.trial("reference") is None:
         return _hint_of_short_steps(ratio)
-    plain = facts.trial("reference")
-    if plain is not None and not behind(facts, plain):
+    if not falls_short(facts, t.MATERIAL_SHARE):
         return []
-    if not behind(facts, faster) or not _better(longer, faster, facts):
+    if _rate_is_gone(facts) and stands_still(facts):
+        return [_gone(facts)]
+    faster = facts.trial("again_faster") or facts.trial("faster")
+    if faster is None or not _faster_is_better(facts, faster):
         return []
-    progress = _progress(facts, longer)
-    if progress is None or progress >= t.PROGRESS_OF_AN_EPOCH:
+    progress = _progress(facts)
+    if progress is None or steps(facts) < t.FEW_STEPS or progress >= t.PROGRESS_OF_A_STEP:
         return []
+    at, longer = ends(facts), facts.trial("longer")
+    assert longer is not None
     return [
         Finding(
             "LR_TOO_LOW",
             "problem",
-            f"In {faster.epochs} epochs ten times the rate brings the training loss from "
-            f"{at.train:.4g} to {faster.train_loss:.4g}, the present one only to "
+            f"With ten times the rate the training loss comes to {faster.train_loss:.4g} instead "
+            f"of {at.train:.4g} in as many epochs; training on as it is, to "
             f"{longer.train_loss:.4g}.",
             _RAISE,
             {
                 "train_loss": at.train,
                 "longer_train_loss": longer.train_loss,
                 "faster_train_loss": faster.train_loss,
-                "progress_of_an_epoch": progress,
+                "progress_of_a_step": progress,
                 **({} if ratio is None else {"update_ratio": ratio}),
             },
         )
     ]
+
+
+def _faster_is_better(facts: Facts, faster: TrialFacts) -> bool:
+    """Tell whether ten times the rate gets far ahead, of a training without a jump in its curve."""
+    on = facts.trial("faster") or faster
+    gained = min(ahead(facts, faster), ahead(facts, on))
+    possible = room(facts, validation=False)
+    if possible is None or gained < t.MATERIAL_SHARE:
+        return False
+    return swing(train_curve(facts)[0]) < t.SMOOTH_SHARE * possible
+
+
+def _rate_is_gone(facts: Facts) -> bool:
+    """Tell whether the rate was next to nothing in most epochs, beside the highest it had."""
+    rates = known(facts.learning_rate)
+    if not rates or max(rates) <= 0:
+        return False
+    gone = sum(rate < t.GONE_RATE * max(rates) for rate in rates)
+    return gone > len(rates) / 2
+
+
+def _gone(facts: Facts) -> Finding:
+    rates = known(facts.learning_rate)
+    return Finding(
+        "LR_TOO_LOW",
+        "problem",
+        f"The learning rate fell from {max(rates):.3g} to {rates[-1]:.3g}, and since then the "
+        f"training loss stands still at {ends(facts).train:.4g}.",
+        "Let the rate fall later: lm.Cosine falls over the whole fit.",
+        {"highest_rate": max(rates), "last_rate": rates[-1]},
+    )
 
 
 def _hint_of_short_steps(ratio: float | None) -> list[Finding]:
@@ -191,25 +244,14 @@ def _hint_of_short_steps(ratio: float | None) -> list[Finding]:
     ]
 
 
-def _better(one: TrialFacts, other: TrialFacts, facts: Facts) -> bool:
-    """Tell whether the other trial got materially further, on new rows if there are any."""
-    if math.isfinite(other.val_loss):
-        return material(one.val_loss, other.val_loss, facts)
-    return material(one.train_loss, other.train_loss, facts, validation=False)
-
-
-def _progress(facts: Facts, longer: TrialFacts) -> float | None:
-    """Return which share of the loss that can still go an epoch of the trial "longer" took away."""
-    at = ends(facts)
-    before, after = (at.val, longer.val_loss)
-    reached = [one.val_loss for one in facts.trials if finite(one.val_loss)]
-    if before is None:
-        before, after = at.train, longer.train_loss
-        reached = [one.train_loss for one in facts.trials if finite(one.train_loss)]
-    if before is None or not reached or longer.epochs < 1 or before <= min(reached):
+def _progress(facts: Facts) -> float | None:
+    """Return which share of the loss that can still go a step of the trial "longer" took away."""
+    longer, missing = facts.trial("longer"), to_gain(facts)
+    if longer is None or missing <= 0:
         return None
-    left = (after - min(reached)) / (before - min(reached))
-    return 1.0 - float(min(1.0, max(left, 1e-3)) ** (1.0 / longer.epochs))
+    made = longer.steps or longer.epochs
+    left = (missing - max(ahead(facts, longer), 0.0)) / missing
+    return 1.0 - float(max(left, 1e-3) ** (1.0 / max(made, 1)))
 
 
 def _update_ratio(facts: Facts) -> float | None:
