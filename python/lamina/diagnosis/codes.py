@@ -85,17 +85,17 @@ CODES: dict[str, Code] = {
             (*_RATE, *_STUCK, *_TRAINED_BADLY),
         ),
         Code(
+            "VANISHING_GRADIENT",
+            "The first layers get gradients far smaller than the last, so they hardly learn.",
+            "layers",
+            ("LR_TOO_HIGH", "LR_TOO_LOW", "DEAD_UNITS", "SATURATED_UNITS", *_TRAINED_BADLY),
+        ),
+        Code(
             "LR_TOO_HIGH",
             "The steps are too long: the loss jumps about, grows, or stays above what shorter "
             "steps reach.",
             "trials, curves, layers",
-            (*_STUCK, "LR_TOO_LOW", *_BADLY_BUT_FOR_PLATEAU),
-        ),
-        Code(
-            "VANISHING_GRADIENT",
-            "The first layers get gradients far smaller than the last, so they hardly learn.",
-            "layers",
-            ("DEAD_UNITS", "SATURATED_UNITS", "LR_TOO_LOW", *_TRAINED_BADLY),
+            ("DEAD_UNITS", "SATURATED_UNITS", "LR_TOO_LOW", *_BADLY_BUT_FOR_PLATEAU),
         ),
         Code(
             "PLATEAU",
@@ -135,7 +135,7 @@ CODES: dict[str, Code] = {
             "The model predicts new rows no better than one constant for all of them, and a plain "
             "network does not either.",
             "data, trials",
-            ("NOT_CONVERGED", "UNDERFIT", "OVERFIT"),
+            ("NOT_CONVERGED", "UNDERFIT"),
         ),
         Code(
             "NOT_CONVERGED",

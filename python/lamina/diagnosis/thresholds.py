@@ -28,9 +28,15 @@ LEARNT_MOST = 0.35
 #: Fewer epochs than this have no turn that could be told from noise.
 FEWEST_EPOCHS_TO_TURN = 5
 
+#: With a gap of this share of the gain a small loss since the turn is a problem, too.
+TURNED_GAP_SHARE = 0.25
+
 #: The training rows are known by heart if their loss is this share of the validation loss (of
-#: losses that cannot be below 0), and the gap counts.
+#: losses that cannot be below 0) …
 BY_HEART = 0.02
+
+#: … and the gap is this share of the gain: below it new rows are known as well.
+BY_HEART_GAP_SHARE = 0.05
 
 #: OVERFIT is a problem if this share of what was gained on new rows has been lost again …
 LOST_SHARE = 0.1
@@ -104,6 +110,10 @@ PROGRESS_OF_A_STEP = 0.005
 
 #: A rate below this share of the highest one trains nothing any more.
 GONE_RATE = 0.01
+
+#: The same network at its usual rate must be ahead by this share to prove that other steps of the
+#: training were far too long.
+THROWN_OFF_SHARE = 0.3
 
 #: A step that changes a layer's weights by more than this share of them throws away what the
 #: steps before it found; 0.001 is usual.

@@ -17,7 +17,7 @@ from lamina.watching import measure_sample
 __all__ = ["look_at_start"]
 
 _ROWS = 512  # that are looked at
-_SAME = 1e-5  # of the largest weight: rounding may differ
+_SAME = 1e-5  # of its largest weight: rounding may differ
 
 
 def look_at_start(visit: Visit, layers: Sequence[LayerFacts]) -> None:
@@ -65,6 +65,7 @@ def _alike(model: Any) -> dict[str, float]:
     for one in model._core.tensors():
         if one["role"] == "kernel" and len(one["shape"]) == 2 and one["shape"][1] > 1:
             kernel = np.asarray(model._core.view(one["name"]), np.float64)
-            apart = np.abs(kernel - kernel[:, :1]).max(axis=0)
-            found[one["layer"]] = float((apart <= _SAME * np.abs(kernel).max()).mean())
+            first = kernel[:, :1]
+            apart = np.abs(kernel - first).max(axis=0)
+            found[one["layer"]] = float((apart <= _SAME * np.abs(first).max()).mean())
     return found

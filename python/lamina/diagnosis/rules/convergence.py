@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
+
 from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.curves import (
     ahead,
@@ -22,7 +25,7 @@ from lamina.diagnosis.curves import (
 from lamina.diagnosis.facts import Facts
 from lamina.diagnosis.findings import Finding
 
-__all__ = ["RULES", "circles", "not_converged", "plateau", "stands_still", "still_falling"]
+__all__ = ["RULES", "circles", "not_converged", "plateau", "rate_is_gone", "still_falling"]
 
 _LONGER = (
     "Train longer: call fit again, or give it two to four times the epochs and lm.EarlyStopping."
@@ -95,11 +98,12 @@ def not_converged(facts: Facts) -> list[Finding]:
 
 
 def plateau(facts: Facts) -> list[Finding]:
-    """PLATEAU, from a loss that circles above what shorter steps reach, or from units all alike.
+    """PLATEAU, from a loss that stands still above what can be reached, where one sees why.
 
-    It circles if most was learnt, the second half of the epochs brought nothing, and a tenth of
-    the rate takes the loss down again, from where it stands as from the start. Units that began
-    with equal weights get equal gradients and stay equal for ever: the layer is one unit, and the
+    A schedule or a callback has made the rate next to nothing for most of the epochs. Or the loss
+    circles: most was learnt, the second half of the epochs brought nothing, and a tenth of the rate
+    takes the loss down again, from where it stands as from the start. Or units began with equal
+    weights: then they get equal gradients and stay equal for ever, the layer is one unit, and the
     loss stands still where one unit ends. A curve that merely stands still above the plain
     network's loss is a hint.
     """
@@ -108,6 +112,8 @@ def plateau(facts: Facts) -> list[Finding]:
     same = _all_alike(facts)
     if same is not None and falls_short(facts, t.MATERIAL_SHARE / 2):
         return [_alike(facts, same)]
+    if rate_is_gone(facts) and stands_still(facts) and falls_short(facts, t.SMALL_SHARE):
+        return [_gone(facts)]
     if circles(facts):
         return [_circling(facts)]
     plain = facts.trial("reference")
@@ -119,14 +125,28 @@ def plateau(facts: Facts) -> list[Finding]:
 def circles(facts: Facts) -> bool:
     """Tell whether the steps are good for all but the end: they have become too coarse."""
     slower, anew = facts.trial("slower"), facts.trial("again_slower")
-    if slower is None or anew is None or to_gain(facts) > t.LEARNT_MOST:
+    begin, possible = start(facts), room(facts, validation=False)
+    curve, left = known(train_curve(facts)[0]), to_gain(facts)
+    if slower is None or anew is None or begin is None or possible is None:
         return False
-    left = to_gain(facts)
+    if len(curve) < t.FEWEST_EPOCHS_OF_A_PLATEAU:
+        return False
+    level = statistics.median(curve[len(curve) // 2 :])
     return (
-        _gained_late(facts) < t.STANDSTILL_SHARE
+        level - (begin - possible) <= t.LEARNT_MOST * possible
+        and _gained_late(curve) < t.STANDSTILL_SHARE * possible
         and ahead(facts, slower) >= max(t.CIRCLING_SHARE, t.RESCUED_SHARE * left)
         and ahead(facts, anew) >= max(t.CIRCLING_SHARE, 0.5 * left)
     )
+
+
+def rate_is_gone(facts: Facts) -> bool:
+    """Tell whether the rate was next to nothing in most epochs, beside the highest it had."""
+    rates = known(facts.learning_rate)
+    if not rates or max(rates) <= 0:
+        return False
+    gone = sum(rate < t.GONE_RATE * max(rates) for rate in rates)
+    return gone > len(rates) / 2
 
 
 def still_falling(facts: Facts) -> bool:
@@ -153,13 +173,10 @@ def stands_still(facts: Facts) -> bool:
     return max(half) - min(half) < t.STANDSTILL_SHARE * possible
 
 
-def _gained_late(facts: Facts) -> float:
-    """Return how far the second half of the epochs got below the first, in shares of the gain."""
-    curve, possible = known(train_curve(facts)[0]), room(facts)
-    if possible is None or len(curve) < t.FEWEST_EPOCHS_OF_A_PLATEAU:
-        return 1.0
+def _gained_late(curve: Sequence[float]) -> float:
+    """Return how far the second half of a curve got below the first."""
     half = len(curve) // 2
-    return (min(curve[:half]) - min(curve[half:])) / possible
+    return min(curve[:half]) - min(curve[half:])
 
 
 def _all_alike(facts: Facts) -> str | None:
@@ -181,6 +198,19 @@ def _alike(facts: Facts, name: str) -> Finding:
         "Start with random weights: kernel_initializer='auto'.",
         {"train_loss": ends(facts).train},
         layer=name,
+    )
+
+
+def _gone(facts: Facts) -> Finding:
+    rates, at = known(facts.learning_rate), ends(facts)
+    return Finding(
+        "PLATEAU",
+        "problem",
+        f"The learning rate fell from {max(rates):.3g} to {rates[-1]:.3g}, and since then the "
+        f"training loss stands still at {_number(at.train)}.",
+        "Let the rate fall later: lm.Cosine falls over the whole fit.",
+        {"highest_rate": max(rates), "last_rate": rates[-1], "train_loss": at.train},
+        epoch=facts.epoch[len(facts.epoch) // 2],
     )
 
 

@@ -6,7 +6,7 @@ import math
 import statistics
 
 from lamina.diagnosis import thresholds as t
-from lamina.diagnosis.curves import falls_short, known
+from lamina.diagnosis.curves import ahead, falls_short, is_diverged, known
 from lamina.diagnosis.facts import Facts, LayerFacts
 from lamina.diagnosis.findings import Finding
 
@@ -24,7 +24,7 @@ def dead_units(facts: Facts) -> list[Finding]:
             "DEAD_UNITS",
             layer,
             share,
-            share >= t.DEAD_SHARE and falls_short(facts, t.HARM_SHARE),
+            share >= t.DEAD_SHARE and _is_missed(facts),
             "are dead: they give the same for every row",
             "Use activation='leaky_relu' or 'elu' there, start the bias at 0, and lower the "
             "learning rate if the share grew while training.",
@@ -45,7 +45,8 @@ def saturated_units(facts: Facts) -> list[Finding]:
             "SATURATED_UNITS",
             layer,
             share,
-            share >= t.SATURATED_SHARE and falls_short(facts, t.SMALL_HARM_SHARE),
+            (share >= t.SATURATED_SHARE or _began_saturated(layer))
+            and falls_short(facts, t.SMALL_HARM_SHARE),
             "sit at a bound of their activation for nearly all rows",
             "Scale the inputs (lm.Normalization), start with smaller weights "
             "(kernel_initializer='auto'), or use activation='relu'.",
@@ -132,6 +133,16 @@ def exploding_gradient(facts: Facts) -> list[Finding]:
             layer=name,
         )
     ]
+
+
+def _is_missed(facts: Facts) -> bool:
+    """Tell whether the plain network does better on training rows, too; without one: True."""
+    plain = facts.trial("reference")
+    return plain is None or is_diverged(facts) or ahead(facts, plain) >= t.HARM_SHARE
+
+
+def _began_saturated(layer: LayerFacts) -> bool:
+    return layer.start.get("saturated", 0.0) >= t.SATURATED_SHARE
 
 
 def _share_finding(

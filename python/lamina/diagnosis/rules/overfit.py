@@ -26,18 +26,19 @@ def overfit(facts: Facts) -> list[Finding]:
     training rows still fell. It is a problem if the weights that one ends with have lost a good
     part of what was gained; with the best weights restored they have not. Without a turn it is a
     problem if the training rows are known by heart, or half of what was learnt of them is not true
-    of others.
+    of others. (Where new rows gained nothing at all, there may be nothing to learn.)
     """
     at, begin, where = ends(facts), start(facts), turn(facts)
     if at.train is None or at.val is None or begin is None or begin <= at.train:
         return []
-    if at.val - at.train < t.GAP_SHARE * (begin - at.train):
-        return []
+    gap_share = (at.val - at.train) / (begin - at.train)
+    if gap_share < t.GAP_SHARE:
+        return _gap(facts, at, begin)
     if where is None or not _has_turned(where, at):
         return _gap(facts, at, begin)
     held = _lost(where, at, begin, held=True)
     enough = t.LOST_SHARE if finite(facts.baseline_loss) else t.LOST_SHARE_WITHOUT_BASELINE
-    if held >= enough:
+    if held >= enough or (held >= t.LOST_SHARE_HINT and gap_share >= t.TURNED_GAP_SHARE):
         return [_finding("problem", where, at, held)]
     gap = _gap(facts, at, begin)
     if gap:
@@ -102,8 +103,13 @@ def _gap(facts: Facts, at: Ends, begin: float) -> list[Finding]:
     assert at.val is not None
     assert at.train is not None
     share = (at.val - at.train) / (begin - at.train)
-    by_heart = cannot_be_negative(facts) and at.train < t.BY_HEART * at.val
-    if share < t.WIDE_GAP_SHARE and not by_heart:
+    by_heart = (
+        share >= t.BY_HEART_GAP_SHARE
+        and cannot_be_negative(facts)
+        and at.train < t.BY_HEART * at.val
+    )
+    wide = share >= t.WIDE_GAP_SHARE and at.val < begin
+    if not wide and not by_heart:
         return []
     what = f"{share:.0%} of what was learnt of the training rows does not hold for new rows"
     if by_heart:

@@ -22,7 +22,7 @@ from lamina.diagnosis.curves import (
 )
 from lamina.diagnosis.facts import Facts, TrialFacts
 from lamina.diagnosis.findings import Finding
-from lamina.diagnosis.rules.convergence import stands_still
+from lamina.diagnosis.rules.convergence import rate_is_gone
 
 __all__ = ["RULES", "diverged", "rate_too_high", "rate_too_low"]
 
@@ -55,7 +55,8 @@ def rate_too_high(facts: Facts) -> list[Finding]:
     """LR_TOO_HIGH, from the trials "again" and "again_slower"; else from a loss that jumps about.
 
     The proof is the same network trained anew with a tenth of the rate: it gets much further than
-    the training and than its twin with the usual rate. Without trials it is read from the
+    the training and than its twin with the usual rate. Or the twin itself gets much further: then
+    a schedule had steps that were far too long. Without trials it is read from the
     training: the loss of the training rows (in inference mode, so without dropout's noise) goes up
     and down all the time, or an early epoch threw it far above the best constant's, or a step
     changes the weights by a tenth of themselves. With trials that prove nothing these are hints.
@@ -70,6 +71,18 @@ def rate_too_high(facts: Facts) -> list[Finding]:
                 f"{judged(slower):.4g}, with the rate as it is {judged(usual):.4g}.",
                 _LOWER,
                 {"slower_loss": judged(slower), "loss": judged(usual)},
+            )
+        ]
+    if usual is not None and _thrown_off(facts, usual):
+        return [
+            Finding(
+                "LR_TOO_HIGH",
+                "problem",
+                "Trained anew with its usual rate all the time the same network reaches a loss of "
+                f"{judged(usual):.4g}, the training ended at {judged(ends(facts)):.4g}: some of "
+                "its steps were far too long.",
+                "Lower the highest rate of the schedule.",
+                {"usual_loss": judged(usual), "loss": judged(ends(facts))},
             )
         ]
     signs = [one for one in (_jumping(facts), _thrown(facts), _long_steps(facts)) if one]
@@ -99,6 +112,13 @@ def _proven(facts: Facts, usual: TrialFacts, slower: TrialFacts) -> bool:
     if ahead(facts, slower) < t.MATERIAL_SHARE:
         return False
     return not finite(twin) or twin - best >= t.MATERIAL_SHARE * possible
+
+
+def _thrown_off(facts: Facts, usual: TrialFacts) -> bool:
+    """Tell whether the same network, anew with the rate of most epochs, is far better."""
+    if is_diverged(facts) or rate_is_gone(facts) or steps(facts) < t.FEW_STEPS:
+        return False
+    return ahead(facts, usual) >= t.THROWN_OFF_SHARE
 
 
 _Sign = tuple[str, str, dict[str, float]]
@@ -155,13 +175,12 @@ def _long_steps(facts: Facts) -> _Sign | None:
 
 
 def rate_too_low(facts: Facts) -> list[Finding]:
-    """LR_TOO_LOW, from the trials "again_faster", "faster" and "longer", and from the schedule.
+    """LR_TOO_LOW, from the trials "again_faster", "faster" and "longer".
 
     The model is far behind the plain network, its loss falls smoothly and slowly, and the same
     network gets much further with ten times the rate. After few steps it wants more of them
-    (NOT_CONVERGED), and if training on is quick, as well. Or a schedule has made the rate next to
-    nothing for most of the time, and the loss stands still since. Without trials, steps that
-    change next to nothing are a hint.
+    (NOT_CONVERGED), and if training on is quick, as well. Where a schedule took the rate away it is
+    a PLATEAU. Without trials, steps that change next to nothing are a hint.
     """
     ratio = _update_ratio(facts)
     if is_diverged(facts) or ends(facts).train is None:
@@ -170,8 +189,8 @@ def rate_too_low(facts: Facts) -> list[Finding]:
         return _hint_of_short_steps(ratio)
     if not falls_short(facts, t.MATERIAL_SHARE):
         return []
-    if _rate_is_gone(facts) and stands_still(facts):
-        return [_gone(facts)]
+    if rate_is_gone(facts):
+        return []
     faster = facts.trial("again_faster") or facts.trial("faster")
     if faster is None or not _faster_is_better(facts, faster):
         return []
@@ -207,27 +226,6 @@ def _faster_is_better(facts: Facts, faster: TrialFacts) -> bool:
     if possible is None or gained < t.MATERIAL_SHARE:
         return False
     return swing(train_curve(facts)[0]) < t.SMOOTH_SHARE * possible
-
-
-def _rate_is_gone(facts: Facts) -> bool:
-    """Tell whether the rate was next to nothing in most epochs, beside the highest it had."""
-    rates = known(facts.learning_rate)
-    if not rates or max(rates) <= 0:
-        return False
-    gone = sum(rate < t.GONE_RATE * max(rates) for rate in rates)
-    return gone > len(rates) / 2
-
-
-def _gone(facts: Facts) -> Finding:
-    rates = known(facts.learning_rate)
-    return Finding(
-        "LR_TOO_LOW",
-        "problem",
-        f"The learning rate fell from {max(rates):.3g} to {rates[-1]:.3g}, and since then the "
-        f"training loss stands still at {ends(facts).train:.4g}.",
-        "Let the rate fall later: lm.Cosine falls over the whole fit.",
-        {"highest_rate": max(rates), "last_rate": rates[-1]},
-    )
 
 
 def _hint_of_short_steps(ratio: float | None) -> list[Finding]:
