@@ -87,13 +87,13 @@ def test_facts_are_kept_and_read_again(
     some += ["--entries", "constant_input/,healthy/usual"]
     main(["run", *some])
     first = capsys.readouterr()
-    assert "6 trainings in" in first.err
+    assert "8 trainings in" in first.err
     main(["run", *some])
     again = capsys.readouterr()
     assert again.out == first.out
     assert "trainings in" not in again.err
     main(["proofs", *some])
-    assert "6 constant columns" in capsys.readouterr().out
+    assert "3 constant columns" in capsys.readouterr().out
     assert main(["table", "--facts", str(tmp_path), "--seeds", "1"]) == 2
 
 

@@ -13,7 +13,7 @@ from doctor import real, synthetic
 from doctor.real import MissingError
 from doctor.task import Task
 
-__all__ = ["CLASSES", "NUMBERS", "REPORT", "SETS", "TUNING", "MissingError", "load"]
+__all__ = ["KINDS", "REPORT", "SETS", "TUNING", "MissingError", "load"]
 
 Places = Sequence[Path]
 SETS: dict[str, Callable[[np.random.Generator, Places], Task]] = {
@@ -29,8 +29,11 @@ SETS: dict[str, Callable[[np.random.Generator, Places], Task]] = {
 }
 TUNING = ("digits", "diamonds", "blobs", "rings", "friedman", "waves")
 REPORT = ("magic", "bike", "fashion")
-CLASSES = ("digits", "blobs", "rings", "magic", "fashion")
-NUMBERS = ("diamonds", "friedman", "waves", "bike")
+KINDS = (  # pictures, tables with classes, tables with a number
+    ("digits", "fashion"),
+    ("blobs", "rings", "magic"),
+    ("diamonds", "friedman", "waves", "bike"),
+)
 
 
 @lru_cache(maxsize=32)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from doctor.consequences import CONSEQUENCES
-from doctor.data import CLASSES, NUMBERS, REPORT, TUNING
+from doctor.data import KINDS, REPORT, TUNING
 from doctor.proofs import Proof
 from doctor.task import Task
 from doctor.training import Training
@@ -70,7 +70,7 @@ def _registered(
 
 
 def _everywhere(on: Sequence[str]) -> tuple[str, ...]:
-    """Add the sets of the report: those with classes or with a number, as the tuning sets are."""
+    """Add the sets of the report that are of their kind: pictures, classes, a number."""
     assert set(on) <= set(TUNING), on
-    kinds = [kind for kind in (CLASSES, NUMBERS) if set(on) & set(kind)]
+    kinds = [kind for kind in KINDS if set(on) & set(kind)]
     return (*on, *(name for name in REPORT if any(name in kind for kind in kinds)))

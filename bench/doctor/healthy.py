@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import lamina as lm
-from doctor.broken_data import both, rare, rescaled
+from doctor.changes import both, rare, rescaled
 from doctor.entry import healthy
 from doctor.proofs import rare_found, well
 from doctor.task import Task
@@ -22,11 +22,11 @@ def usual(task: Task, seed: int) -> Training:
     return plain(task, seed)
 
 
-@healthy(("digits", "diamonds", "waves", "friedman"), well())
+@healthy(("rings", "diamonds", "waves", "friedman"), well(1.35))
 def fixed_epochs(task: Task, seed: int) -> Training:
     """No early stopping: a small penalty, and a number of epochs after which it has converged."""
     penalty = {"kernel_regularizer": lm.L2(1e-3)}
-    return Training(task, seed, dense=penalty, output=penalty, epochs=25)
+    return Training(task, seed, dense=penalty, output=penalty, epochs=40, optimizer=lm.Adam(1e-3))
 
 
 @healthy(FOUR, well(1.35))
@@ -59,7 +59,7 @@ def noisy_labels(task: Task, seed: int) -> Training:
     return Training(noisy, seed, epochs=40, patience=5)
 
 
-@healthy(("digits", "blobs", "rings"), rare_found)
+@healthy(("blobs", "rings"), rare_found)
 def imbalanced_but_learnt(task: Task, seed: int) -> Training:
     """One class has a fifth of the rows of the others, and is found all the same."""
     count = len(task.y) // task.classes // 5
@@ -88,7 +88,7 @@ def l2(task: Task, seed: int) -> Training:
     return Training(task, seed, dense={"kernel_regularizer": lm.L2(1e-4)}, epochs=40, patience=6)
 
 
-@healthy(ALL, well(1.35))
+@healthy(("digits", "diamonds", "rings", "friedman", "waves"), well(1.35))
 def one_cycle(task: Task, seed: int) -> Training:
     """OneCycle up to 0.01: large steps in the middle, very small ones at the end."""
     return Training(task, seed, epochs=16, optimizer=lm.Adam(lm.OneCycle(0.01)))
@@ -220,3 +220,9 @@ def not_quite_standard(task: Task, seed: int) -> Training:
     low, width = task.x.min(axis=0), np.ptp(task.x, axis=0)
     data = rescaled(both(task, lambda x: (x - low) / width), 2.0, 3.0)
     return Training(data, seed, epochs=60, patience=8, optimizer=lm.Adam(5e-3))
+
+
+@healthy(("digits", "diamonds", "blobs"), well())
+def columns_of_zeros(task: Task, seed: int) -> Training:
+    """Corners of pictures that are always black, categories that never come: 0 does no harm."""
+    return plain(both(task, lambda x: np.append(x, np.zeros((len(x), 4)), axis=1)), seed)

@@ -65,13 +65,15 @@ def collect(
     with (folder / FILE).open("w") as file:
         for one in known.values():
             _write(file, one)
-        for name in sets:
-            for seed in seeds:
+        missing = set()
+        for seed in seeds:
+            for name in (one for one in sets if one not in missing):
                 try:
                     task = load(name, seed, tuple(places))
                 except MissingError as why:
+                    missing.add(name)
                     yield None, f"{name}: skipped ({why})"
-                    break
+                    continue
                 maker = _Maker(task, seed)
                 for entry in _chosen(name, names):
                     old = None if fresh else known.get((entry.name, name, seed))
