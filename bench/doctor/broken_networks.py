@@ -89,13 +89,13 @@ def noisy_target(task: Task, seed: int) -> Training:
 
 @broken("OVERFIT", ("digits", "blobs"), by_heart)
 def columns_of_noise(task: Task, seed: int) -> Training:
-    """200 rows, and 60 more columns that say nothing: some of them fit by chance."""
+    """150 rows, and 60 more columns that say nothing: some of them fit by chance."""
     rng = np.random.default_rng([seed, 3])
     x, held_out = (
         np.concatenate([one, rng.normal(0.0, task.x.std(), (len(one), 60))], axis=1)
         for one in (task.x, task.validation_x)
     )
-    return Training(task.with_inputs(x, held_out).rows(200), seed, epochs=120)
+    return Training(task.with_inputs(x, held_out).rows(150), seed, epochs=120)
 
 
 @broken("OVERFIT", ("blobs", "rings"), by_heart)
