@@ -52,6 +52,7 @@ PYTHON_FLOORS = [
         "history",
         "history_facts",
         "history_files",
+        "history_layers",
         "history_lines",
         "history_plot",
         "history_record",

@@ -342,6 +342,52 @@ def test_polars():
         assert np.array_equal(frame[key].to_numpy(), history[key], equal_nan=True)
 
 
+def layered_history():
+    history = lm.History(seed=1)
+    for epoch in (3, 4, 5):
+        layers = {"dense": {"dead": 0.1 * epoch, "mean": NAN}, "out": {"mean": 1.0 * epoch}}
+        history.append(epoch, {"loss": 1.0}, layers=layers)
+    history.final = {"epoch": 5, "train_loss_eval": 0.5, "val_loss": 0.75}
+    return history
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_layers_as_a_frame(library):
+    pytest.importorskip(library)
+    frame = layered_history().to_frame(library, layers=True)
+    if library == "pandas":
+        assert frame.loc[(4, "out"), "mean"] == 4.0
+        frame = frame.reset_index()
+    assert list(frame.columns) == ["epoch", "layer", "dead", "mean"]
+    assert list(frame["epoch"]) == [3, 3, 4, 4, 5, 5]
+    assert list(frame["layer"]) == ["dense", "out"] * 3
+    assert np.array_equal(
+        np.array(frame["dead"], float), [0.1 * 3, NAN, 0.4, NAN, 0.5, NAN], equal_nan=True
+    )
+    nothing = lm.History().to_frame(library, layers=True)
+    assert len(nothing) == 0
+
+
+def test_layers_and_the_end_are_kept():
+    history = layered_history()
+    twins = [
+        lm.History.from_json(history.to_json()),
+        copy.deepcopy(history),
+        pickle.loads(pickle.dumps(history)),
+        history.since(0),
+    ]
+    for twin in twins:
+        assert twin == history
+        assert twin.final == history.final
+        assert np.array_equal(twin.layers["dense"]["mean"], [NAN] * 3, equal_nan=True)
+    assert history.since(5).layers["out"] == {"mean": [5.0]}
+    assert history.since(5).final == history.final
+    assert history.since(6).final is None
+    twin = layered_history()
+    twin.layers["out"]["mean"][1] = 7.0
+    assert twin != history
+
+
 def test_which_library(monkeypatch):
     history = some_history()
     with pytest.raises(ValueError, match="'pandas' or 'polars', got 'excel'"):

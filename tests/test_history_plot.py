@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import math
 import subprocess
 import sys
@@ -139,6 +140,100 @@ def test_many_metrics_stand_in_two_columns():
     assert places[1].x0 < places[2].x0
     odd = rendered(made(loss=[2, 1], **{f"metric_{i}": [0.1, 0.2] for i in range(5)}).plot())
     assert odd[5].get_position().width > 1.5 * odd[4].get_position().width
+
+
+# ---- layers -------------------------------------------------------------------------------------
+
+
+def monitored(names=("dense", "dense_1", "out"), epochs=4, **statistics):
+    """A history with statistics of layers; a function of layer and epoch each."""
+    history = lm.History(seed=0)
+    for epoch in range(epochs):
+        logs = {"loss": 2 - 0.1 * epoch, "train_loss_eval": 1.8, "val_loss": 1.9}
+        layers = {
+            name: {key: float(of(place, epoch)) for key, of in statistics.items()}
+            for place, name in enumerate(names)
+        }
+        history.append(epoch, logs, layers=layers)
+    return history
+
+
+def all_statistics(**how):
+    return monitored(
+        dead=lambda layer, epoch: NAN if layer == 2 else 0.1 * epoch,
+        saturated=lambda layer, epoch: 0.5 if layer == 2 else NAN,
+        gradient_norm=lambda layer, epoch: 10.0 ** -(layer + epoch),
+        update_ratio=lambda layer, epoch: 1e-3 * (1 + layer),
+        mean=lambda layer, epoch: 0.0,
+        **how,
+    )
+
+
+def test_the_layers_stand_beside_the_losses():
+    axes = rendered(all_statistics().plot())
+    assert labels(axes)[:4] == [
+        *("loss", "dead or saturated units", "gradient norm", "update / weight norm")
+    ]
+    assert len(axes) == 5  # and the names of the colours
+    assert [tick.get_text() for tick in axes[4].get_yticklabels()] == ["dense", "dense_1", "out"]
+    assert axes[0].get_position().x1 < axes[1].get_position().x0
+    assert [ax.get_yscale() for ax in axes[1:4]] == ["linear", "log", "log"]
+    drawn = {(one.get_label(), one.get_gid()): one for one in axes[1].get_lines()}
+    assert drawn["dense_1", "dead"].get_ydata() == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert drawn["out", "saturated"].get_linestyle() == "--"
+    assert ("out", "dead") not in drawn
+    gradients = {one.get_label(): one.get_color().tolist() for one in axes[2].get_lines()[:3]}
+    assert len(set(map(tuple, gradients.values()))) == 3
+    assert any(list(one.get_ydata()) == [1e-3, 1e-3] for one in axes[3].get_lines())
+    assert "often near 0.001" in [text.get_text() for text in axes[3].texts]
+    assert [ax.get_xlabel() for ax in axes[:4]] == ["epoch", "", "", "epoch"]
+
+
+def test_layers_are_left_out_or_demanded():
+    assert len(rendered(all_statistics().plot(layers=False))) == 1
+    with pytest.raises(ValueError, match=r"nothing is known of the layers; fit\(..., monitor=True"):
+        usual().plot(layers=True)
+    only = monitored(gradient_norm=lambda layer, epoch: 1.0, dead=lambda layer, epoch: NAN)
+    assert labels(rendered(only.plot())[:-1]) == ["loss", "gradient norm"]
+
+
+def test_layers_in_given_axes(pyplot):
+    _, axes = pyplot.subplots(1, 4)
+    assert all_statistics().plot(axes[0]) is axes[0]
+    all_statistics().plot(axes, layers=True)
+    rendered(axes[0])
+    names = [text.get_text() for text in axes[1].get_legend().texts]
+    assert names == ["dense", "dense_1", "out"]
+    with pytest.raises(ValueError, match=r"expected 4 Axes .*gradient norm, .*got 2"):
+        all_statistics().plot(axes[:2], layers=True)
+
+
+@pytest.mark.parametrize("many", [1, 9, 20, 60])
+def test_many_layers_stay_readable(many):
+    axes = rendered(all_statistics(names=[f"dense_{i}" for i in range(many)]).plot())
+    names = axes[-1].get_yticklabels()
+    assert 0 < len(names) <= 24
+    boxes = [name.get_window_extent() for name in names]
+    assert all(upper.y0 >= lower.y1 - 1 for upper, lower in itertools.pairwise(boxes))
+    assert names[0].get_text() == "dense_0"
+
+
+def test_frozen_layers_and_zeros_leave_gaps():
+    history = monitored(
+        gradient_norm=lambda layer, epoch: 0.0 if epoch == 1 else NAN if layer == 0 else 1.0,
+        update_ratio=lambda layer, epoch: 0.0,
+    )
+    axes = rendered(history.plot())
+    assert np.isnan(axes[1].get_lines()[0].get_ydata()).tolist() == [False, True, False, False]
+    rendered(monitored(update_ratio=lambda layer, epoch: math.inf).plot())
+
+
+def test_the_training_loss_as_validation_is_measured():
+    (ax,) = rendered(monitored(names=()).plot())
+    fair = line(ax, "training, measured as validation")
+    assert fair.get_ydata().tolist() == [1.8] * 4
+    assert fair.get_linestyle() == "--"
+    assert fair.get_color() == line(ax, "training").get_color()
 
 
 # ---- scales and gaps ----------------------------------------------------------------------------
@@ -346,6 +441,20 @@ def test_a_notebook_shows_table_and_plot():
     assert picture.width == 2 * int(page.image["width"])  # for fine screens
     assert len(picture.convert("RGB").getcolors(2**24)) > 50  # something is drawn
     assert page.image["alt"].endswith('Best epoch: 1. Stopped: a "<b>" reason.')
+
+
+def test_a_notebook_shows_layers_and_the_end():
+    history = all_statistics()
+    history.final = {"epoch": 3, "train_loss_eval": 1.75, "val_loss": 1.9}
+    page = Page(history._repr_html_())
+    assert "loss 1.75 on training data, 1.9 on validation data" in page.text
+    assert "Layers in epoch 3" in page.text
+    assert page.rows[-4:] == [
+        ["layer", "dead", "saturated", "gradient_norm", "update_ratio", "mean"],
+        ["dense", "0.3", "0.001", "0.001", "0"],  # an empty cell where nothing is known
+        ["dense_1", "0.3", "0.0001", "0.002", "0"],
+        ["out", "0.5", "1e-05", "0.003", "0"],
+    ]
 
 
 def test_a_long_history_is_short_in_a_notebook():

@@ -127,6 +127,8 @@ class History(Record):
             name: {key: [values[place] for place in places] for key, values in known.items()}
             for name, known in self.layers.items()
         }
+        if self.final is not None and self.final.get("epoch") in later.epoch:
+            later.final = dict(self.final)
         return later
 
     def keys(self) -> list[str]:
@@ -203,18 +205,20 @@ with new rows. Give validation_data or validation_split.
         *,
         metrics: str | Sequence[str] | None = None,
         learning_rate: bool | None = None,
+        layers: bool | None = None,
     ) -> Axes:
-        """Draw losses, metrics and the learning rate by epoch; mark the best epoch and the stop.
+        """Draw losses, metrics, the learning rate and the layers by epoch; mark best and stop.
 
         The axis of a loss is logarithmic if its values are positive and span a factor of 10. A dot
         on a dotted line marks the best epoch, a red line where the training ended before its time,
-        with the reason; values that are no numbers leave gaps.
+        with the reason; values that are no numbers leave gaps. Of a fit with ``monitor=True`` the
+        training loss is there twice: as it was in the epoch, and dashed as validation is measured.
 
         Parameters
         ----------
         ax : matplotlib Axes, or a sequence of them, optional
             Where to draw: an Axes for the loss, one more for `metrics`, one more for the learning
-            rate, as far as they are asked for. Default: a new figure.
+            rate, and those of the `layers`, as far as they are asked for. Default: a new figure.
         metrics : str or sequence of str, optional
             Metrics to draw together in a second Axes, for instance ``"accuracy"``; their validation
             values come with them (or alone, if there are no others). Default: in a new figure all
@@ -222,6 +226,12 @@ with new rows. Give validation_data or validation_split.
             beside `ax` none, as with ``()``.
         learning_rate : bool, optional
             Whether to draw it, in the last Axes. Default: in a new figure, if it changed.
+        layers : bool, optional
+            Whether to draw what :attr:`layers` has, from light at the input to dark at the output,
+            as far as it was measured: the share of units that are dead or saturated (dashed, if
+            there are both), the gradients' norms, and the norm of the update over that of the
+            weights, with a line at 0.001. A layer that lies far below that line hardly learns; one
+            far above it, by 0.1 say, is thrown about. Default: in a new figure, if they are known.
 
         Returns
         -------
@@ -235,9 +245,9 @@ with new rows. Give validation_data or validation_split.
         KeyError
             If there is no such metric.
         ValueError
-            If `ax` is not as many Axes as there is to be drawn.
+            If `ax` is not as many Axes as there is to be drawn, or nothing is known of the layers.
         """
-        return draw(self, ax, metrics, learning_rate, pyplot_figure)
+        return draw(self, ax, metrics, learning_rate, layers, pyplot_figure)
 
     def _short_rows(self) -> list[list[str]]:
         """Return header and epochs as text, of a long history only both ends."""
@@ -270,16 +280,46 @@ with new rows. Give validation_data or validation_split.
     def _repr_html_(self) -> str:
         """Return the table for notebooks, and below it the plot if matplotlib is there."""
 
-        def line(cells: list[str], tag: str) -> str:
-            inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
-            best = ' style="font-weight: bold"' if cells[0] == str(self.best_epoch) else ""
-            return f"<tr{best}>{inner}</tr>"
-
-        header, *rows = self._short_rows()
-        body = "".join(line(row, "td") for row in rows)
+        table = _html_table(self._short_rows(), bold=str(self.best_epoch))
+        layers = ""
+        if self.layers and self.epoch:
+            layers = f"<p>Layers in epoch {self.epoch[-1]}</p>{_html_table(self._layer_rows())}"
         return (
-            f"<div><p>{html.escape(self._title())}</p>"
-            '<table style="text-align: right; font-variant-numeric: tabular-nums">'
-            f"<thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>"
-            f"{picture(self) if self.epoch else ''}</div>"
+            f"<div><p>{html.escape(self._title())}</p>{table}<p>{html.escape(self._end())}</p>"
+            f"{picture(self) if self.epoch else ''}{layers}</div>"
         )
+
+    def _end(self) -> str:
+        """Say what was measured of the weights that the fit ended with."""
+        final = self.final or {}
+        if not {"train_loss_eval", "val_loss"} <= final.keys():
+            return ""
+        return (
+            f"The weights at the end: loss {final['train_loss_eval']:.4g} on training data, "
+            f"{final['val_loss']:.4g} on validation data, measured in the same way."
+        )
+
+    def _layer_rows(self) -> list[list[str]]:
+        """Return header and layers as text, with the statistics of the last epoch."""
+        keys = list(dict.fromkeys(key for known in self.layers.values() for key in known))
+        rows = [["layer", *keys]]
+        for name, known in self.layers.items():
+            values = [known[key][-1] if key in known else math.nan for key in keys]
+            rows.append([name, *("" if math.isnan(v) else f"{v:.3g}" for v in values)])
+        return rows
+
+
+def _html_table(rows: Sequence[Sequence[str]], bold: str | None = None) -> str:
+    """Return a table whose first row names the columns; a row that begins so stands out."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+        best = ' style="font-weight: bold"' if cells[0] == bold else ""
+        return f"<tr{best}>{inner}</tr>"
+
+    header, *others = rows
+    body = "".join(line(row, "td") for row in others)
+    return (
+        '<table style="text-align: right; font-variant-numeric: tabular-nums">'
+        f"<thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>"
+    )

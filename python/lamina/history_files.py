@@ -120,8 +120,13 @@ def csv_columns(path: str | os.PathLike[str]) -> dict[str, list[float]]:
     return columns
 
 
-def frame(columns: Mapping[str, Sequence[float]], library: str | None) -> Any:
-    """Return a DataFrame of the library asked for, or of the first that is there."""
+def frame(
+    columns: Mapping[str, Sequence[Any]], library: str | None, index: Sequence[str] = ("epoch",)
+) -> Any:
+    """Return a DataFrame of the library asked for, or of the first that is there.
+
+    With pandas some of its columns are the index.
+    """
     if library not in (None, *_LIBRARIES):
         raise ValueError(f"History.to_frame: library must be 'pandas' or 'polars', got {library!r}")
     for name in _LIBRARIES if library is None else (library,):
@@ -131,7 +136,7 @@ def frame(columns: Mapping[str, Sequence[float]], library: str | None) -> Any:
             continue
         if name == "polars":
             return module.DataFrame(dict(columns))
-        return module.DataFrame(dict(columns)).set_index("epoch")
+        return module.DataFrame(dict(columns)).set_index(list(index))
     wanted = library or "pandas or polars"
     raise ImportError(
         f"History.to_frame needs {wanted}: python -m pip install {library or 'pandas'}"

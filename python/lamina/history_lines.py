@@ -16,19 +16,25 @@ if TYPE_CHECKING:
     from lamina.history import History
 
 __all__ = [
+    "FAIR",
     "draw_rate",
     "draw_values",
     "legend",
+    "log_axis",
     "log_tick",
     "mark_best",
     "mark_stop",
+    "marked",
     "scale",
+    "width",
     "without_mathematics",
 ]
 
 _BEST = "best epoch"
 _FEW = 30  # epochs: each has a marker
 _LOG_FROM = 10  # largest over smallest value from which an axis is logarithmic
+FAIR = "train_loss_eval"  # the key of the training loss in inference mode
+_FAIR = "training, measured as validation"
 _STOP = "#cf4452"  # a red that stands out on white and on black
 
 
@@ -37,20 +43,20 @@ def draw_values(ax: Axes, history: History, keys: Sequence[str], may_be_log: boo
     several = len(keys) > 1
     shown: list[NDArray[np.float64]] = []
     for index, name in enumerate(keys):
-        for key, label in ((name, "training"), (f"val_{name}", "validation")):
-            held_out = key != name
-            if key not in history:
+        for key, label in ((name, "training"), (FAIR, _FAIR), (f"val_{name}", "validation")):
+            if key not in history or (key == FAIR and (several or name != "loss")):
                 continue
+            held_out = key not in (name, FAIR)
             values = _finite(history[key])
             shown.append(values)
             ax.plot(
                 history.epoch,
                 values,
-                "--" if several and not held_out else "-",
+                "--" if key == FAIR or (several and not held_out) else "-",
                 marker="o",
                 markersize=3.5,
-                markevery=_marked(values),
-                linewidth=_width(len(values)) * (1.15 if held_out else 1.0),
+                markevery=marked(values),
+                linewidth=width(len(values)) * (1.15 if held_out else 1.0),
                 color=f"C{index if several else int(held_out)}",
                 label=without_mathematics(f"{label}, {name}" if several else label),
             )
@@ -123,7 +129,7 @@ def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _marked(values: NDArray[np.float64]) -> list[int]:
+def marked(values: NDArray[np.float64]) -> list[int]:
     """Return which values get a marker: all of a few, else those that no line reaches."""
     there = np.isfinite(values)
     if len(values) > _FEW:
@@ -131,7 +137,7 @@ def _marked(values: NDArray[np.float64]) -> list[int]:
     return [int(place) for place in np.flatnonzero(there)]
 
 
-def _width(epochs: int) -> float:
+def width(epochs: int) -> float:
     return 1.6 if epochs <= 200 else 1.0
 
 
@@ -143,8 +149,12 @@ def scale(
     values = values[np.isfinite(values)]
     if not may_be_log or not values.size or values.min() <= 0:
         return
-    if values.max() < _LOG_FROM * values.min():
-        return
+    if values.max() >= _LOG_FROM * values.min():
+        log_axis(ax, values, roomy)
+
+
+def log_axis(ax: Axes, values: NDArray[np.float64], roomy: bool = True) -> None:
+    """Make the axis logarithmic, with labels that suit such values, all above 0."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     ax.set_yscale("log")

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamina.history_layers import LayerPanel, draw_layers, layer_panels, name_layers
 from lamina.history_lines import (
+    FAIR,
     draw_rate,
     draw_values,
     legend,
@@ -32,6 +34,7 @@ __all__ = ["draw", "image", "picture", "pyplot_figure", "rate_changes"]
 
 _MOST_PANELS = 8  # of metrics that nobody asked for
 _WIDTH = 7.0  # inches, of a new figure
+_LAYERS_WIDTH = 5.5  # of what stands beside it
 
 
 @dataclass
@@ -49,6 +52,7 @@ def draw(
     ax: Axes | Sequence[Axes] | None,
     metrics: str | Sequence[str] | None,
     learning_rate: bool | None,
+    layers: bool | None,
     new_figure: Callable[..., Figure],
 ) -> Axes:
     """Draw a history as ``History.plot`` says; return the Axes of the losses.
@@ -57,21 +61,24 @@ def draw(
     ----------
     history : History
         What is drawn.
-    ax, metrics, learning_rate
+    ax, metrics, learning_rate, layers
         As in ``History.plot``.
     new_figure : callable
         Makes a figure from ``figsize`` and ``layout``, if there is no `ax`.
     """
     panels = _panels(history, metrics, learning_rate, alone=ax is None)
+    of_layers = _of_layers(history, layers, alone=ax is None)
     if ax is None:
-        axes = _new_axes(new_figure, panels)
+        axes, beside = _new_axes(new_figure, panels, of_layers)
     else:
-        axes = list(ax) if isinstance(ax, Iterable) else [ax]
-    if len(axes) != len(panels):
-        what = ", ".join(panel.label for panel in panels)
+        given = list(ax) if isinstance(ax, Iterable) else [ax]
+        axes, beside = given[: len(panels)], given[len(panels) :]
+    if len(axes) != len(panels) or len(beside) != len(of_layers):
+        labels = [panel.label for panel in panels] + [panel.label for panel in of_layers]
+        what = ", ".join(labels)
         raise ValueError(
-            f"History.plot: expected {len(panels)} Axes for what is to be drawn ({what}), got "
-            f"{len(axes)}"
+            f"History.plot: expected {len(panels) + len(of_layers)} Axes for what is to be drawn "
+            f"({what}), got {len(axes) + len(beside)}"
         )
     empty = not any(one.has_data() for one in axes)
     for panel, one in zip(panels, axes, strict=True):
@@ -86,6 +93,13 @@ def draw(
         mark_stop(one, history, named=first)
         if first or len(panel.keys) > 1 or (ax is not None and panel.keys):
             legend(one, history)  # in our own figure the colours are those of the first
+    for layer_panel, one in zip(of_layers, beside, strict=True):
+        draw_layers(one, history, layer_panel)
+        mark_best(one, history, (), named=False)
+        mark_stop(one, history, named=False)
+    if of_layers:
+        name_layers(beside, history, axes[0].figure if ax is None else None)
+    for one in [*axes, *beside]:
         one.locator_params(axis="x", integer=True)
         if _at_the_bottom(one):
             one.set_xlabel("epoch")
@@ -97,7 +111,7 @@ def draw(
 def picture(history: History) -> str:
     """Return an <img> with the plot in it, drawn without pyplot; empty without matplotlib."""
     text = f"Losses and metrics by epoch. {_in_words(history)}"
-    return image(lambda new_figure: draw(history, None, None, None, new_figure), text)
+    return image(lambda new_figure: draw(history, None, None, None, None, new_figure), text)
 
 
 def image(drawing: Callable[[Callable[..., Figure]], object], text: str) -> str:
@@ -182,11 +196,21 @@ def _all_metrics(history: History) -> list[Panel]:
     plain = list(dict.fromkeys(key.removeprefix("val_") for key in history.history))
     losses = [key for key in plain if key.endswith("_loss")]
     outputs = [key.removesuffix("_loss") for key in losses]
-    others = [key for key in plain if key not in ("loss", "penalty", *losses)]
+    others = [key for key in plain if key not in ("loss", "penalty", FAIR, *losses)]
     panels = [Panel("loss of each output", losses, 0.75)] if losses else []
     for key in others[:_MOST_PANELS]:
         label = key.replace("_", " ")
         panels.append(Panel(label, [key], 0.6, direction(key, (), outputs) is False))
+    return panels
+
+
+def _of_layers(history: History, layers: bool | None, *, alone: bool) -> list[LayerPanel]:
+    """Return the panels of the layers; an error if they are asked for and there are none."""
+    panels = layer_panels(history) if layers or (layers is None and alone) else []
+    if layers and not panels:
+        raise ValueError(
+            "History.plot: nothing is known of the layers; fit(..., monitor=True) records them"
+        )
     return panels
 
 
@@ -219,8 +243,13 @@ def _at_the_bottom(ax: Axes) -> bool:
     return place is None or place.is_last_row()
 
 
-def _new_axes(new_figure: Callable[..., Figure], panels: Sequence[Panel]) -> list[Axes]:
-    """Return the Axes of a new figure, one below the other; many metrics in two columns."""
+def _new_axes(
+    new_figure: Callable[..., Figure], panels: Sequence[Panel], of_layers: Sequence[LayerPanel]
+) -> tuple[list[Axes], list[Axes]]:
+    """Return the Axes of a new figure, one below the other; many metrics in two columns.
+
+    Those of the layers stand to the right of all others.
+    """
     middle, columns = list(range(1, 1 + len(_middle(panels)))), _columns(panels)
     rows = [[0] * columns]
     rows += [middle[at : at + columns] for at in range(0, len(middle), columns)]
@@ -229,11 +258,18 @@ def _new_axes(new_figure: Callable[..., Figure], panels: Sequence[Panel]) -> lis
     if not panels[-1].keys:
         rows.append([len(panels) - 1] * columns)
     heights = [panels[row[0]].height for row in rows]
-    height = 0.5 + 2.9 * sum(heights)
-    figure = new_figure(figsize=(_WIDTH + 2.0 * (columns - 1), height), layout="constrained")
+    own_width = _WIDTH + 2.0 * (columns - 1)
+    grid: Any
+    if of_layers:
+        size = own_width + _LAYERS_WIDTH, 0.5 + max(2.9 * sum(heights), 1.75 * len(of_layers))
+        figure = new_figure(figsize=size, layout="constrained")
+        halves = figure.add_gridspec(1, 2, width_ratios=[own_width, _LAYERS_WIDTH])
+        grid = halves[0].subgridspec(len(rows), columns, height_ratios=heights)
+    else:
+        figure = new_figure(figsize=(own_width, 0.5 + 2.9 * sum(heights)), layout="constrained")
+        grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
     widths = [len(set(row)) for row in rows]
     places: dict[int, Axes] = {}
-    grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
     for row, names in enumerate(rows):
         for column, name in enumerate(names):
             if name not in places:
@@ -241,7 +277,13 @@ def _new_axes(new_figure: Callable[..., Figure], panels: Sequence[Panel]) -> lis
                 places[name] = figure.add_subplot(place, sharex=places.get(0))
                 # Numbers below the last, and wherever the next row does not stand exactly below.
                 _dress(places[name], labelled=widths[row] != [*widths[1:], 0][row])
-    return [places[name] for name in range(len(panels))]
+    beside = []
+    if of_layers:
+        grid = halves[1].subgridspec(len(of_layers), 1)
+        for number in range(len(of_layers)):
+            beside.append(figure.add_subplot(grid[number], sharex=places[0]))
+            _dress(beside[-1], labelled=number == len(of_layers) - 1)
+    return [places[name] for name in range(len(panels))], beside
 
 
 def _dress(ax: Axes, *, labelled: bool) -> None:

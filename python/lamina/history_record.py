@@ -70,25 +70,29 @@ class Record:
     def best_epoch(self, epoch: int | None) -> None:
         self._best_epoch = None if epoch is None else int(epoch)
 
-    def to_frame(self, library: str | None = None) -> Any:
-        """Return a DataFrame with a row for each epoch.
+    def to_frame(self, library: str | None = None, *, layers: bool = False) -> Any:
+        """Return a DataFrame with a row for each epoch, or for each epoch and layer.
 
         Parameters
         ----------
         library : {"pandas", "polars"}, optional
             Whose. Default: pandas if it is installed, else polars.
+        layers : bool, default False
+            True: what a fit with ``monitor=True`` recorded of the layers, a column a statistic.
 
         Returns
         -------
         pandas.DataFrame or polars.DataFrame
             The keys are its columns, and ``learning_rate`` if it was recorded. The number of the
-            epoch is pandas' index, and polars' first column.
+            epoch is pandas' index, and polars' first column; with `layers` epoch and layer are.
 
         Raises
         ------
         ImportError
             If the library is not installed, or neither is.
         """
+        if layers:
+            return frame(self._layer_columns(), library, ("epoch", "layer"))
         return frame(self._columns(), library)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
@@ -198,6 +202,22 @@ class Record:
         if state["best_epoch_by"] == "callback":
             history.best_epoch = state["best_epoch"]
         return history
+
+    def _layer_columns(self) -> dict[str, list[Any]]:
+        """Return the statistics of the layers by column, a row an epoch and layer."""
+        places = [(place, name) for place in range(len(self.epoch)) for name in self.layers]
+        keys = dict.fromkeys(key for known in self.layers.values() for key in known)
+        return {
+            "epoch": [self.epoch[place] for place, _ in places],
+            "layer": [name for _, name in places],
+            **{
+                key: [
+                    self.layers[name][key][place] if key in self.layers[name] else math.nan
+                    for place, name in places
+                ]
+                for key in keys or LAYER_STATISTICS
+            },
+        }
 
     def _knows_rate(self) -> bool:
         return not np.isnan(self._learning_rate).all()
