@@ -44,7 +44,7 @@ for batch_size, color in [
     seconds = time.perf_counter() - begin
     error = history["val_mae"]
     steps = -(-len(train) // batch_size)
-    print(f"{batch_size:10} {steps:15} {20 * steps:10} {error[-1]:17.3f}  {1000 * seconds:.0f} ms")
+    print(f"{batch_size:10} {steps:15} {20 * steps:10} {error[-1]:17.3f}  {seconds:.2f} s")
     epochs = np.arange(1, 21)
     left.plot(epochs, error, "o-", color=color, markersize=3)
     right.plot(epochs * steps, error, "o-", color=color, markersize=3, label=f"{batch_size} rows")

@@ -36,7 +36,7 @@ def learn(rows=1000, neurons=128, l1=0.0, l2=0.0, drop=0.0, stop=None):
     model = lm.Model([*layers, lm.Dense(5, "softmax")], seed=0)
     trainer = lm.Trainer(model, loss="categorical_crossentropy", optimizer=lm.Adam(0.003))
     how = {"batch_size": 32, "validation_data": validation, "callbacks": stop, "verbose": 0}
-    history = trainer.fit(*train, epochs=100_000 // rows, **how)  # so 3200 steps at most
+    history = trainer.fit(*train, epochs=100_000 // rows, monitor=True, **how)  # ≤ 3200 steps
     losses = [trainer.evaluate(*data)["loss"] for data in (train, validation, test)]
     return losses, np.concatenate([model.layers[k].kernel.ravel() for k in (1, 3, 5)]), history
 
@@ -50,7 +50,7 @@ for ax, (name, (option, strengths)) in zip(panels, REMEDIES.items(), strict=True
     print(f"{name:18}", *(f"{loss:9.3f}" for loss in losses), end=" ")
     print(f"{np.sum(weights == 0):10} of {len(weights)}")
     assert [np.mean(weights == 0) > 0.9, losses[2] > 1.1] == ["L1" in name, name == "nothing"]
-    ax.plot(np.transpose([history["loss"], history["val_loss"]]))
+    ax.plot(np.transpose([history["train_loss_eval"], history["val_loss"]]))
     ax.set(title=name, xlabel="epochs", ylim=(0, 3.2), yticks=range(4))
     ends.plot(losses[:2], [name, name], color="lightgrey", linewidth=5, zorder=0)
     ends.plot(losses[0], name, "C0o", losses[1], name, "C1o", losses[2], name, "kd", markersize=9)
