@@ -6,6 +6,7 @@ import re
 import pytest
 from building import ROOT
 from running_examples import EXAMPLES, ran
+from walkthroughs import lines_printed
 
 PAGE = ROOT / "docs" / "questions.md"
 TEN = EXAMPLES[:10]
@@ -91,6 +92,12 @@ def test_the_picture_is_the_example_s(path):
         assert picture.width >= 800
     section = sections()[int(path.stem[1:3])]
     assert all(same(quote, printed) for quote in quoted(section)), REMEDY
+
+
+def test_the_recipe_at_the_end_runs():
+    (quote,) = quoted(PAGE.read_text(encoding="utf-8").split("\n## A network of your own\n")[1])
+    printed = "\n".join(lines_printed(PAGE)) + "\n"
+    assert same(quote, printed), printed
 
 
 def test_the_quotes_are_compared():
