@@ -70,13 +70,13 @@ CODES: dict[str, Code] = {
             "TRAIN_VALIDATION_SHIFT",
             "Training and validation rows do not come from the same source.",
             "data",
-            (*_TRAINED_BADLY[1:],),
+            ("IMBALANCED_CLASSES", *_RATE, *_TRAINED_BADLY[1:]),
         ),
         Code(
             "IMBALANCED_CLASSES",
             "Some class is rare, and the model hardly ever finds it.",
             "data, trials",
-            (*_TRAINED_BADLY[1:],),
+            (*_RATE, *_TRAINED_BADLY[1:]),
         ),
         Code(
             "EXPLODING_GRADIENT",
@@ -89,6 +89,13 @@ CODES: dict[str, Code] = {
             "The first layers get gradients far smaller than the last, so they hardly learn.",
             "layers",
             ("LR_TOO_HIGH", "LR_TOO_LOW", "DEAD_UNITS", "SATURATED_UNITS", *_TRAINED_BADLY),
+        ),
+        Code(
+            "NO_BETTER_THAN_BASELINE",
+            "The model predicts new rows no better than one constant for all of them, and a plain "
+            "network does not either; or it has become a constant itself.",
+            "data, trials",
+            (*_RATE, "NOT_CONVERGED", "PLATEAU", "UNDERFIT"),
         ),
         Code(
             "LR_TOO_HIGH",
@@ -129,13 +136,6 @@ CODES: dict[str, Code] = {
             "The loss or the weights became infinite or NaN, and the training stopped there.",
             "curves",
             ("NO_BETTER_THAN_BASELINE", "NOT_CONVERGED", "UNDERFIT", "OVERFIT"),
-        ),
-        Code(
-            "NO_BETTER_THAN_BASELINE",
-            "The model predicts new rows no better than one constant for all of them, and a plain "
-            "network does not either.",
-            "data, trials",
-            ("NOT_CONVERGED", "UNDERFIT"),
         ),
         Code(
             "NOT_CONVERGED",

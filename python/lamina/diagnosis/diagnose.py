@@ -45,7 +45,7 @@ def diagnose(facts: Facts) -> Diagnosis:
     findings = [finding for rule in all_rules() for finding in rule(facts)]
     order = list(CODES)
     findings.sort(key=lambda one: order.index(one.code))
-    return Diagnosis(causes_first(findings), *verdict(facts))
+    return Diagnosis(causes_first(findings), *verdict(facts), facts.about.get("left_out", ()))
 
 
 def causes_first(findings: list[Finding]) -> list[Finding]:

@@ -36,6 +36,8 @@ class LayerFacts:
         weight_norm); empty if nobody has looked.
     alike : float or None
         The share of units that have the same weights as the first unit.
+    shrunk : float
+        Share of its weights that a penalty (L1, L2) has made 0; 0 without one.
     """
 
     name: str
@@ -46,6 +48,7 @@ class LayerFacts:
     values: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     start: dict[str, float] = dataclasses.field(default_factory=dict)
     alike: float | None = None
+    shrunk: float = 0.0
 
 
 @dataclasses.dataclass
@@ -63,7 +66,10 @@ class ColumnFacts:
     shift : float or None
         How far training and validation rows are apart: the Kolmogorov-Smirnov distance, 0 to 1.
     scaled : bool
-        Whether the model reads it through a layer that scales it (Normalization, RobustScale, …).
+        Whether the model reads it through a layer that scales it (Normalization, RobustScale, …);
+        then it is read in float64, else in the model's type.
+    common, common_share : float
+        Its commonest value, and the share of rows that have it.
     """
 
     name: str
@@ -75,6 +81,8 @@ class ColumnFacts:
     validation_spread: float | None = None
     shift: float | None = None
     scaled: bool = False
+    common: float = math.nan
+    common_share: float = 0.0
 
 
 @dataclasses.dataclass
@@ -89,6 +97,9 @@ class DataFacts:
         Of the dense numeric inputs; of very wide ones some, evenly chosen.
     column_rows, validation_column_rows : int
         How many rows were looked at for them.
+    mean_shift, chance_of_mean_shift : float or None
+        The mean of the columns' shifts, and what chance alone hardly ever gives: six standard
+        deviations above what it is if the same rows are split at random.
     scaled : bool
         Whether a layer of the model scales all of these inputs.
     classes : list of int
@@ -108,6 +119,9 @@ class DataFacts:
         How many rows were looked at for them, and for `classes` and `recall`.
     targets : int
         How many columns the targets of a regression have.
+    prediction_spread : float or None
+        How far the model's predictions lie apart: the largest standard deviation of an output, of
+        a regression in shares of the target's.
     model_loss, constant_loss : float or None
         Of the model and of the best constant prediction, on the validation rows (on the training
         rows without them), with the weights of rows and classes that the fit had.
@@ -118,6 +132,8 @@ class DataFacts:
     columns: list[ColumnFacts] = dataclasses.field(default_factory=list)
     column_rows: int = 0
     validation_column_rows: int = 0
+    mean_shift: float | None = None
+    chance_of_mean_shift: float | None = None
     scaled: bool = False
     classes: list[int] = dataclasses.field(default_factory=list)
     validation_classes: list[int] = dataclasses.field(default_factory=list)
@@ -128,6 +144,7 @@ class DataFacts:
     target_rows: int = 0
     validation_target_rows: int = 0
     targets: int = 0
+    prediction_spread: float | None = None
     model_loss: float | None = None
     constant_loss: float | None = None
 

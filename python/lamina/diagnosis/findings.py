@@ -55,11 +55,16 @@ class Diagnosis(Sequence[Finding]):
         What the relation of training and validation tells.
     reason : str
         Why, with the numbers.
+    left_out : list of str
+        What nobody has looked at, and why.
     """
 
-    def __init__(self, findings: Sequence[Finding], verdict: str, reason: str) -> None:
+    def __init__(
+        self, findings: Sequence[Finding], verdict: str, reason: str, left_out: Sequence[str] = ()
+    ) -> None:
         self.verdict = verdict
         self.reason = reason
+        self.left_out = list(left_out)
         self._findings = sorted(findings, key=lambda one: one.level != "problem")
 
     @property
@@ -87,11 +92,17 @@ class Diagnosis(Sequence[Finding]):
     def to_dict(self) -> dict[str, Any]:
         """Return everything in JSON's types."""
         findings = [dataclasses.asdict(one) for one in self._findings]
-        return {"verdict": self.verdict, "reason": self.reason, "findings": findings}
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "findings": findings,
+            "left_out": self.left_out,
+        }
 
     def __repr__(self) -> str:
         """Return everything as text."""
         lines = [f"{self.verdict}: {self.reason}", *map(str, self._findings)]
+        lines += [f"not looked at: {one}" for one in self.left_out]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -132,6 +132,10 @@ DEAD_SHARE = 0.5
 #: The same as a hint.
 DEAD_SHARE_HINT = 0.25
 
+#: Where a penalty has made half of a layer's weights 0, it is the penalty that silences units and
+#: holds gradients up.
+SHRUNK_SHARE = 0.5
+
 #: A hidden layer in which half of the units sit at a bound hands on little more than bits.
 SATURATED_SHARE = 0.5
 
@@ -170,9 +174,11 @@ SMALL_SIZE = 0.03
 #: A mean that lies this many spreads from 0 hides how the column varies.
 FAR_MEAN = 10.0
 
-#: A value that so large a share of the varying columns has as its lowest or highest stands for
-#: "nothing here", as the background of pictures.
-SHARED_BOUND = 0.5
+#: A column with so large a share of rows of one value is nearly constant …
+NEARLY_CONSTANT = 0.95
+
+#: … and constant columns of that value, within this share of the usual spread, are of its kind.
+SAME_VALUE = 0.25
 
 #: A column that was constant in training and is another in more of the validation rows has changed.
 CHANGED_SHARE = 0.05
@@ -180,20 +186,26 @@ CHANGED_SHARE = 0.05
 #: A Kolmogorov-Smirnov distance above this is worth mending: half a spread further gives 0.2 …
 SHIFT = 0.2
 
+#: … of classes, whose shares are often made alike on purpose, the share of rows that is elsewhere …
+CLASS_SHIFT = 0.4
+
 #: … and above this worth a look …
 SHIFT_HINT = 0.1
 
 #: … if chance alone gives it in one of so few visits, whatever the number of columns.
 SHIFT_CHANCE = 1e-4
 
+#: All columns together have moved if their mean distance is above what chance gives by this much.
+MEAN_SHIFT = 0.03
+
 #: A class is rare with less than this share of the rows that it would have if all were alike: of
 #: two classes below 15 %, of ten below 3 %.
 RARE = 0.3
 
 #: Rare classes are found if at least this share of their rows is.
-FOUND = 0.5
+FOUND = 0.6
 
-#: The recall that weights for the classes must bring, so that they are what is missing.
+#: A recall must differ by this much to be another one.
 RECALL_GAIN = 0.15
 
 #: Fewer rows of rare classes tell nothing.
@@ -204,3 +216,7 @@ GAIN = 0.03
 
 #: … and a plain network's, whose best of many epochs is taken, by this one.
 PLAIN_GAIN = 0.05
+
+#: Predictions that lie less than this far apart (probabilities, or shares of the target's spread)
+#: are one constant.
+SAME_PREDICTIONS = 0.01

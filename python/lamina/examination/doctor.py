@@ -15,6 +15,7 @@ from lamina.examination.from_layers import layer_facts
 from lamina.examination.from_start import look_at_start
 from lamina.examination.from_trials import trial_facts
 from lamina.examination.visit import Visit
+from lamina.history_facts import facts_of
 from lamina.model import Model
 from lamina.streams import Stream, is_stream
 from lamina.trainer import Trainer
@@ -50,21 +51,21 @@ def examine(
     for part in (visit.train, visit.held_out):
         if part is not None:
             trainer._core.check(*part, trainer.num_threads)
-    facts = _of_history(trainer)
+    facts = facts_of(trainer.history)
     facts.about.update(_about(visit))
     facts.final_train_loss = visit.loss(trainer, visit.seen)
     if visit.held_out is None:
-        visit.left_out.append(
-            "validation: there are no validation data, so nothing tells how the "
-            "network does on new rows"
-        )
+        visit.left_out.append("new rows: there are no validation data that would tell of them")
+        facts.final_val_loss = None
     else:
         facts.final_val_loss = visit.loss(trainer, visit.held_out)
     facts.baseline_loss = baseline_loss(visit, visit.seen, visit.judged)
     facts.data = data_facts(visit)
     facts.layers = layer_facts(visit)
     look_at_start(visit, facts.layers)
-    if time_budget:
+    if not time_budget:
+        visit.left_out.append("all trials: time_budget is 0")
+    else:
         facts.trials = trial_facts(visit, facts, float(time_budget))
     facts.about["left_out"] = visit.left_out
     return facts
@@ -201,19 +202,6 @@ def _column_names(model: Model, X: Any) -> list[list[str]]:
             columns = [str(number) for number in range(width)]
         names.append(columns if len(ports) == 1 else [f"{port['name']}[{c}]" for c in columns])
     return names
-
-
-def _of_history(trainer: Any) -> Facts:
-    history = trainer.history
-    values = history.history
-    return Facts(
-        loss=list(values.get("loss", [])),
-        val_loss=list(values.get("val_loss", [])),
-        train_loss_eval=list(values.get("train_loss_eval", [])),
-        learning_rate=[float(rate) for rate in history.learning_rate],
-        epoch=list(history.epoch),
-        stop_reason=history.stop_reason,
-    )
 
 
 def _about(visit: Visit) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from lamina.baseline import as_loss, best_constant, constant_loss
 from lamina.data import Dataset, class_numbers
 from lamina.diagnosis import DataFacts
 from lamina.examination.columns import column_facts, ks_distance, scaled_ports
-from lamina.examination.visit import Visit
+from lamina.examination.visit import Visit, head_of_classes
 
 __all__ = ["baseline_loss", "data_facts", "recalls"]
 
@@ -20,8 +20,8 @@ def data_facts(visit: Visit) -> DataFacts:
     """Return what the data of a visit are like."""
     held_out = visit.all_validation_rows
     facts = DataFacts(visit.all_rows.size, 0 if held_out is None else held_out.size)
-    columns, facts.column_rows, facts.validation_column_rows = column_facts(visit)
-    facts.columns, facts.scaled = columns, all(scaled_ports(visit.trainer.model))
+    column_facts(visit, facts)
+    facts.scaled = all(scaled_ports(visit.trainer.model))
     facts.target_rows = visit.seen.size
     facts.validation_target_rows = 0 if visit.held_out is None else visit.held_out.size
     judged = visit.weighted(visit.judged)
@@ -32,7 +32,28 @@ def data_facts(visit: Visit) -> DataFacts:
         _class_facts(visit, place, facts)
     else:
         _target_facts(visit, facts)
+    facts.prediction_spread = _prediction_spread(visit)
     return facts
+
+
+def _prediction_spread(visit: Visit) -> float:
+    """Return how far predictions lie apart; of a regression beside the targets."""
+    predictions = _predictions(visit.trainer, visit.judged)
+    spreads = [0.0]
+    for head, found, target in zip(
+        visit.trainer._core.heads(), predictions, visit.judged.targets, strict=True
+    ):
+        if target is not None:
+            numbers = not head["classes"] and not head["multilabel"]
+            beside = float(np.std(target)) if numbers else 0.0
+            spreads.append(float(found.std(axis=0).max()) / (beside or 1.0))
+    return max(spreads)
+
+
+def _predictions(trainer: Any, data: Dataset) -> list[NDArray[np.float64]]:
+    wanted = [target is not None for target in data.targets]
+    _, predictions = trainer._core.evaluate(*data, 256, trainer.num_threads, wanted)
+    return [np.asarray(0.0 if one is None else one, np.float64) for one in predictions]
 
 
 def baseline_loss(visit: Visit, train: Dataset, judged: Dataset) -> float | None:
@@ -55,17 +76,9 @@ def baseline_loss(visit: Visit, train: Dataset, judged: Dataset) -> float | None
     return total
 
 
-def head_of_classes(trainer: Any) -> int | None:
-    """Return the first output that predicts one class a row."""
-    heads = trainer._core.heads()
-    return next((place for place, head in enumerate(heads) if head["classes"]), None)
-
-
 def recalls(trainer: Any, place: int, data: Dataset, count: int) -> list[float]:
     """Return the share of each class's rows that a model finds; NaN for a class without rows."""
-    wanted = [head == place for head in range(len(data.targets))]
-    _, predictions = trainer._core.evaluate(*data, 256, trainer.num_threads, wanted)
-    given = np.asarray(predictions[place])
+    given = _predictions(trainer, data)[place]
     found = (
         given.argmax(axis=1) if given.shape[1] > 1 else (given.ravel() > _middle(trainer, place))
     )

@@ -8,58 +8,53 @@ from typing import Any
 
 import numpy as np
 
-from lamina import activations
 from lamina.data import Dataset
 from lamina.diagnosis import LayerFacts
 from lamina.examination.trials import copied
 from lamina.examination.visit import Visit, as_given, taken
+from lamina.history import History
+from lamina.history_facts import layers_of
 from lamina.network import flat_specs
 from lamina.watching import layer_values, measure_sample
 
 __all__ = ["layer_facts"]
 
 _ROWS = 2000  # that are looked at
+_ZERO = 1e-4  # weights below this are 0
 
 
 def layer_facts(visit: Visit) -> list[LayerFacts]:
     """Return what is known of each layer that has outputs of its own."""
     trainer = visit.trainer
-    values = trainer.history.layers or _now(visit)
-    specs = {one["name"]: one for one in flat_specs(_specs(trainer.model))}
-    outputs = {output["name"] for output in trainer.model._core.outputs()}
-    facts = []
-    for layer in trainer.model._core.layers():
-        name = layer["name"]
-        if name in values:
-            facts.append(
-                LayerFacts(
-                    name,
-                    layer["class"],
-                    _activation(specs.get(name, {}).get("activation")),
-                    name in outputs,
-                    int(np.prod(layer["output_shapes"][0])),
-                    {key: list(map(float, known)) for key, known in values[name].items()},
-                )
-            )
-    return facts
+    history = trainer.history
+    if not history.layers:
+        history = History()
+        history.layers = _now(visit)
+    layers = layers_of(history, trainer.model)
+    specs = {one["name"]: one for one in flat_specs(json.loads(trainer.model._core.spec)["layers"])}
+    for layer in layers:
+        layer.shrunk = _shrunk(trainer.model, specs.get(layer.name, {}))
+    return layers
 
 
-def _specs(model: Any) -> Any:
-    return json.loads(model._core.spec)["layers"]
-
-
-def _activation(spec: Any) -> str:
-    if spec is None:
-        return "linear"
-    made = activations.get(spec["class"] if isinstance(spec, dict) else spec)
-    return str(json.loads(made._core_spec())["class"])
+def _shrunk(model: Any, spec: Any) -> float:
+    """Return the share of a kernel that a penalty has made 0."""
+    if not spec.get("kernel_regularizer"):
+        return 0.0
+    kernel = np.asarray(model._core.view(f"{spec['name']}/kernel"))
+    return float((np.abs(kernel) < _ZERO).mean())
 
 
 def _now(visit: Visit) -> dict[str, dict[str, list[float]]]:
     """Return the statistics of this moment, a number each."""
     rows = taken(visit.train, np.arange(min(visit.train.size, _ROWS)))
     _, outputs = measure_sample(visit.trainer, rows)
-    measured = layer_values(outputs, _norms(visit, rows))
+    norms: dict[str, dict[str, float]] = {}
+    try:
+        norms = _norms(visit, rows)
+    except (ValueError, TypeError) as error:  # they are not finite, or it cannot be copied
+        visit.left_out.append(f"the gradients of the layers: {error}")
+    measured = layer_values(outputs, norms)
     return {
         name: {key: [value] for key, value in values.items()} for name, values in measured.items()
     }

@@ -14,10 +14,10 @@ from lamina._config import Configurable
 from lamina.baseline import as_loss
 from lamina.data import Dataset, class_weights
 from lamina.diagnosis import Facts, TrialFacts
-from lamina.examination.from_data import head_of_classes, recalls
+from lamina.examination.from_data import recalls
 from lamina.examination.reference import BATCH_SIZE, reference
 from lamina.examination.trials import TooLargeError, Trials, again, continued
-from lamina.examination.visit import Visit
+from lamina.examination.visit import Visit, head_of_classes, taken
 from lamina.sparse import Csr
 
 __all__ = ["trial_facts"]
@@ -67,6 +67,12 @@ def _trials(trials: Trials, facts: Facts) -> Iterator[tuple[str, Callable[[], Tr
 def _reference(trials: Trials) -> TrialFacts:
     """Train the plain network; without validation rows on three quarters, judged by the rest."""
     visit = trials.visit
+    if visit.held_out is None:
+        part, count = visit.seen.size // 4, visit.train.size
+        judged = taken(visit.seen, np.arange(part))
+        train = taken(visit.train, np.arange(part, count))
+        visit = dataclasses.replace(visit, train=train, held_out=judged)
+        trials = dataclasses.replace(trials, visit=visit)
     how: dict[str, Any] = {"batch_size": BATCH_SIZE, "patience": _PATIENCE, "points": 20}
     return trials.run("reference", reference(visit), _LONG, **how)
 
@@ -74,9 +80,20 @@ def _reference(trials: Trials) -> TrialFacts:
 # ---- scales -------------------------------------------------------------------------------------
 
 Scale = tuple[NDArray[np.float64], NDArray[np.float64]]  # what is subtracted, and divided by
+_LIMIT = 5.0  # spreads, beyond which outliers are bent back
 
 
 def _scale_of(columns: NDArray[Any]) -> Scale:
+    """Return centers and spreads that outliers do not move, where the quartiles differ."""
+    numbers = np.asarray(columns, np.float64)
+    low, middle, high = np.nanquantile(numbers, [0.25, 0.5, 0.75], axis=0)
+    mean, spread = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
+    robust = high > low
+    spread = np.where(robust, (high - low) / 1.349, np.where(spread > 0, spread, 1.0))
+    return np.where(robust, middle, mean), spread
+
+
+def _plain_scale_of(columns: NDArray[Any]) -> Scale:
     numbers = np.asarray(columns, np.float64)
     spread = np.nanstd(numbers, axis=0)
     return np.nanmean(numbers, axis=0), np.where(spread > 0, spread, 1.0)
@@ -103,13 +120,14 @@ def _target_scale(visit: Visit, facts: Facts) -> Scale | None:
     width = int(np.prod(outputs[0]["shape"]))
     if outputs[0]["activation"] != "linear" or target is None or target.size != len(target) * width:
         return None
-    return _scale_of(target.reshape(len(target), -1))
+    return _plain_scale_of(target.reshape(len(target), -1))
 
 
 def _with_inputs_scaled(data: Dataset, scales: dict[int, Scale]) -> Dataset:
     inputs = list(data.inputs)
     for place, (shift, spread) in scales.items():
-        inputs[place] = (inputs[place] - shift) / spread
+        z = (inputs[place] - shift) / spread
+        inputs[place] = z / np.sqrt(1 + np.square(z / _LIMIT))
     return data._replace(inputs=inputs)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lamina.data import Dataset, class_numbers, class_weight_of, split_rows
 from lamina.sparse import Csr
 
-__all__ = ["MEASURED_ROWS", "TRAINED_ROWS", "Visit", "as_given", "taken"]
+__all__ = ["MEASURED_ROWS", "TRAINED_ROWS", "Visit", "as_given", "head_of_classes", "taken"]
 
 TRAINED_ROWS = 5000  # at most, in a trial
 MEASURED_ROWS = 4000  # at most, by each measurement
@@ -102,6 +102,12 @@ class Visit:
         visit = cls(trainer, train, seen, held_out, given, validation, weights, names, seed)
         visit.train = visit.weighted(train)
         return visit
+
+
+def head_of_classes(trainer: Any) -> int | None:
+    """Return the first output that predicts one class a row."""
+    heads = trainer._core.heads()
+    return next((place for place, head in enumerate(heads) if head["classes"]), None)
 
 
 def _split_again(trainer: Any, data: Dataset, plan: Any) -> tuple[Dataset, Dataset]:

@@ -30,8 +30,8 @@ def unscaled_input(facts: Facts) -> list[Finding]:
     A problem if the same network does better on the same rows once they are scaled.
     """
     data = facts.data
-    columns = [] if data is None else [c for c in data.columns if not c.scaled and c.spread > 0]
-    far = [column for column in columns if _is_far(column.mean, column.spread)]
+    columns = [] if data is None else [column for column in data.columns if not column.scaled]
+    far = [column for column in columns if _is_far(column.mean, column.spread, column.common_share)]
     if not far:
         return []
     worst = max(far, key=lambda column: _farness(column.mean, column.spread))
@@ -59,7 +59,7 @@ def target_unscaled(facts: Facts) -> list[Finding]:
     if data is None or data.target_mean is None or not data.target_spread:
         return []
     mean, spread = data.target_mean, data.target_spread
-    if not _is_far(mean, spread) or (facts.about.get("output", "linear") != "linear"):
+    if not _is_far(mean, spread, 0.0) or (facts.about.get("output", "linear") != "linear"):
         return []
     level, words, evidence = _shown_by(facts, "scaled_target", "scaled_input", "a scaled target")
     return [
@@ -77,14 +77,16 @@ def target_unscaled(facts: Facts) -> list[Finding]:
 
 def _farness(mean: float, spread: float) -> float:
     """Return how many orders of magnitude a column is from 1, in size or from its own mean."""
-    size = math.hypot(mean, spread)
-    return max(abs(math.log10(size)), math.log10(max(abs(mean) / spread, 1.0)))
+    off = abs(mean) / spread if spread > 0 else 1.0
+    return max(abs(math.log10(math.hypot(mean, spread))), math.log10(max(off, 1.0)))
 
 
-def _is_far(mean: float, spread: float) -> bool:
+def _is_far(mean: float, spread: float, common_share: float) -> bool:
+    """Tell whether numbers are large, small (and not just rarely other than 0), or off centre."""
     size = math.hypot(mean, spread)
-    off = abs(mean) > t.FAR_MEAN * spread and size > 1.0
-    return off or size > t.LARGE_SIZE or size < t.SMALL_SIZE
+    off = 0 < t.FAR_MEAN * spread < abs(mean) and size > 1.0
+    small = spread > 0 and size < t.SMALL_SIZE and common_share < t.NEARLY_CONSTANT
+    return off or small or size > t.LARGE_SIZE
 
 
 def _shown_by(facts: Facts, alone: str, other: str, name: str) -> tuple[str, str, dict[str, float]]:
@@ -122,19 +124,16 @@ def _loss_of(trial: TrialFacts) -> float:
 def constant_input(facts: Facts) -> list[Finding]:
     """CONSTANT_INPUT: columns with one value in all training rows.
 
-    A problem if the value is none that says "nothing here": 0, or what the other columns begin or
-    end with, as the background of pictures does; and if validation rows have others, which no
-    weight has been trained for.
+    A hint if they are but the last of many columns that are nearly always the same, as the pixels
+    at the border of pictures: there more rows would bring other values. A problem if not, and if
+    validation rows have other values, which no weight has been trained for.
     """
     data = facts.data
-    if data is None:
+    constant = [] if data is None else [c for c in data.columns if c.spread == 0]
+    if data is None or not constant:
         return []
-    constant = [column for column in data.columns if column.spread == 0]
-    if not constant:
-        return []
-    ground = _backgrounds(data.columns)
     changing = [column for column in constant if _changes(column, data)]
-    strange = [c for c in constant if c.low not in ground and not c.scaled]
+    strange = [column for column in constant if not _is_background(column, data.columns)]
     found = changing or strange
     column = (found or constant)[0]
     others = f" (and {len(constant) - 1} more)" if constant[1:] else ""
@@ -151,12 +150,15 @@ def constant_input(facts: Facts) -> list[Finding]:
     ]
 
 
-def _backgrounds(columns: Sequence[ColumnFacts]) -> set[float]:
-    """Return the values that mean "nothing": 0, and the bounds that many columns share."""
-    varied = [column for column in columns if column.spread > 0]
-    bounds = [column.low for column in varied] + [column.high for column in varied]
-    shared = {bound for bound in set(bounds) if bounds.count(bound) >= t.SHARED_BOUND * len(varied)}
-    return {0.0, *shared} if varied else {0.0}
+def _is_background(column: ColumnFacts, columns: Sequence[ColumnFacts]) -> bool:
+    """Tell whether other columns nearly always have nearly this value, too."""
+    varied = [one for one in columns if one.spread > 0]
+    usual = sorted(one.spread for one in varied)[len(varied) // 2] if varied else 0.0
+    return any(
+        one.common_share >= t.NEARLY_CONSTANT
+        and abs(one.common - column.low) <= t.SAME_VALUE * usual
+        for one in varied
+    )
 
 
 def _changes(column: ColumnFacts, data: DataFacts) -> bool:
@@ -172,7 +174,8 @@ def train_validation_shift(facts: Facts) -> list[Finding]:
     columns = [c for c in data.columns if c.shift is not None and c.spread > 0]
     chance = _chance(data.column_rows, data.validation_column_rows, len(columns))
     shifted = [c for c in columns if (c.shift or 0.0) > max(chance, t.SHIFT_HINT)]
-    found = []
+    found: list[Finding] = []
+    together = [*_mean_shift(data), *_target_shift(data)]
     if shifted:
         worst = max(shifted, key=lambda column: column.shift or 0.0)
         far = worst.shift or 0.0
@@ -189,13 +192,30 @@ def train_validation_shift(facts: Facts) -> list[Finding]:
                 column=worst.name,
             )
         )
-    return found or _target_shift(data)
+    return sorted([*found, *together], key=lambda one: one.level != "problem")[:1]
+
+
+def _mean_shift(data: DataFacts) -> list[Finding]:
+    far, chance = data.mean_shift, data.chance_of_mean_shift
+    if far is None or chance is None or far <= chance:
+        return []
+    return [
+        Finding(
+            "TRAIN_VALIDATION_SHIFT",
+            "problem" if far > chance + t.MEAN_SHIFT else "hint",
+            "The columns together are distributed otherwise in validation rows: mean "
+            f"Kolmogorov-Smirnov distance {far:.2f} where chance gives at most {chance:.2f}.",
+            "Prepare both by the same numbers, and draw the validation rows at random.",
+            {"distance": far, "chance": chance},
+        )
+    ]
 
 
 def _target_shift(data: DataFacts) -> list[Finding]:
     far = data.target_shift or 0.0
+    least = t.SHIFT
     if data.classes:
-        chance = _chance_of_classes(data.classes, data.validation_classes)
+        chance, least = _chance_of_classes(data.classes, data.validation_classes), t.CLASS_SHIFT
         what = "The shares of the classes differ"
     else:
         chance = _chance(data.target_rows, data.validation_target_rows, data.targets)
@@ -205,7 +225,7 @@ def _target_shift(data: DataFacts) -> list[Finding]:
     return [
         Finding(
             "TRAIN_VALIDATION_SHIFT",
-            "problem" if far > max(chance, t.SHIFT) else "hint",
+            "problem" if far > max(chance, least) else "hint",
             f"{what} between training and validation rows: distance {far:.2f} where chance gives "
             f"{chance:.2f}.",
             "Draw the validation rows at random, with the same share of each class.",
@@ -236,7 +256,7 @@ def _chance_of_classes(counts: Sequence[int], others: Sequence[int]) -> float:
 
 
 def imbalanced_classes(facts: Facts) -> list[Finding]:
-    """IMBALANCED_CLASSES: a problem if rare classes are not found, and could be; else a hint."""
+    """IMBALANCED_CLASSES: a problem if rare classes are not found as others are; else a hint."""
     data = facts.data
     if data is None or len(data.classes) < 2 or not sum(data.classes):
         return []
@@ -260,9 +280,11 @@ def imbalanced_classes(facts: Facts) -> list[Finding]:
     return [
         Finding(
             "IMBALANCED_CLASSES",
-            "problem" if missed and mendable else "hint",
+            "problem" if missed and recall < others - t.RECALL_GAIN else "hint",
             f"{words}.",
-            'Give fit class_weight="balanced", or more rows of the rare classes.',
+            'Give fit class_weight="balanced", or more rows of the rare classes.'
+            if mendable or not missed
+            else 'Get more rows of the rare classes; class_weight="balanced" is the next best.',
             {"share": data.classes[rarest] / sum(data.classes), "recall": recall},
         )
     ]
@@ -281,8 +303,9 @@ def _mean_recall(recall: Sequence[float], rows: Sequence[int], classes: Sequence
 def no_better_than_baseline(facts: Facts) -> list[Finding]:
     """NO_BETTER_THAN_BASELINE: a problem if a plain network is no better than a constant either.
 
-    Then the cause lies in the data. If a plain network is better, it lies in this training, and
-    other findings say where: a hint.
+    Then the cause lies in the data. And if the model itself has become a constant, by a penalty or
+    by what its output can give. Else the cause lies in the training, and other findings say where:
+    a hint.
     """
     data = facts.data
     if data is None or data.model_loss is None or data.constant_loss is None:
@@ -290,20 +313,27 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
     loss, constant = data.model_loss, data.constant_loss
     if loss < constant - t.GAIN * abs(constant):
         return []
-    plain = facts.trial("reference")
-    base = facts.baseline_loss
-    nothing = plain is None or base is None or _loss_of(plain) > base - t.PLAIN_GAIN * abs(base)
+    plain, base = facts.trial("reference"), facts.baseline_loss
+    beaten = plain is None or base is None or _loss_of(plain) > base - t.PLAIN_GAIN * abs(base)
+    same = data.prediction_spread is not None and data.prediction_spread < t.SAME_PREDICTIONS
+    same = same or any(layer.shrunk >= t.SHRUNK_SHARE for layer in facts.layers)
     words = f"The model's loss is {loss:.4g}, that of the best constant prediction {constant:.4g}"
     if plain is not None:
         words += f", that of a plain network {_loss_of(plain):.4g}"
+    if beaten:
+        advice = "See whether the rows of X and y belong together, and whether X can tell y at all."
+    elif same:
+        words += "; it has become a constant itself"
+        advice = "The data can be learnt: take off penalties, and see that the output's activation "
+        advice += "can give the targets."
+    else:
+        advice = "The data can be learnt: look at the other findings."
     return [
         Finding(
             "NO_BETTER_THAN_BASELINE",
-            "problem" if nothing else "hint",
+            "problem" if beaten or same else "hint",
             f"{words}.",
-            "See whether the rows of X and y belong together, and whether X can tell y at all."
-            if nothing
-            else "The data can be learnt: look at the other findings.",
+            advice,
             {"loss": loss, "constant_loss": constant},
         )
     ]

@@ -30,7 +30,9 @@ def dead_units(facts: Facts) -> list[Finding]:
             "learning rate if the share grew while training.",
         )
         for layer in facts.layers
-        if (share := _last(layer, "dead")) is not None and share >= t.DEAD_SHARE_HINT
+        if layer.shrunk < t.SHRUNK_SHARE
+        and (share := _last(layer, "dead")) is not None
+        and share >= t.DEAD_SHARE_HINT
     ]
 
 
@@ -71,7 +73,7 @@ def vanishing_gradient(facts: Facts) -> list[Finding]:
         (layer.name, ratio) for layer in facts.layers if (ratio := _start_ratio(layer)) >= 0
     ]
     ratios = at_start or _gradients(facts)
-    if len(ratios) < 2:
+    if len(ratios) < 2 or any(layer.shrunk >= t.SHRUNK_SHARE for layer in facts.layers):
         return []
     place = min(range(len(ratios) - 1), key=lambda i: ratios[i][1])
     name, smallest = ratios[place]
