@@ -59,7 +59,7 @@ def reference(visit: Visit) -> Any:
     return Trainer(
         model,
         loss=losses if len(losses) > 1 else losses[0],
-        optimizer=Adam(_RATE, epsilon=1e-12),
+        optimizer=Adam(_RATE, epsilon=1e-18),
         loss_weights=weights if len(losses) > 1 else None,
         num_threads=trainer.num_threads,
     )
