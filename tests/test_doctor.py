@@ -116,7 +116,7 @@ def test_many_rows_are_sampled():
     facts = examine(trainer.model, trainer, X, y, data(9000, 1))
     assert (facts.data.rows, facts.data.validation_rows) == (20_000, 9000)
     assert (facts.data.target_rows, facts.data.validation_target_rows) == (4000, 4000)
-    assert max(trial.rows for trial in facts.trials) == 5000
+    assert max(trial.rows for trial in facts.trials) == 20_000
 
 
 def test_memory_maps_and_lists_are_taken(tmp_path):

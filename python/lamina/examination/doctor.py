@@ -14,6 +14,7 @@ from lamina.examination.from_data import baseline_loss, data_facts
 from lamina.examination.from_layers import layer_facts
 from lamina.examination.from_start import look_at_start
 from lamina.examination.from_trials import trial_facts
+from lamina.examination.trials import measured_rows
 from lamina.examination.visit import Visit
 from lamina.history_facts import facts_of
 from lamina.model import Model
@@ -47,7 +48,8 @@ def examine(
         Plain numbers: ``lamina.diagnosis.diagnose(facts)`` makes the diagnosis of them.
     """
     given, validation = _checked(model, trainer, X, y, validation_data, sample_weight, time_budget)
-    visit = Visit.of(trainer, given, validation, _column_names(model, X), seed)
+    measured = measured_rows(trainer, float(time_budget))
+    visit = Visit.of(trainer, given, validation, _column_names(model, X), seed, measured)
     for part in (visit.train, visit.held_out):
         if part is not None:
             trainer._core.check(*part, trainer.num_threads)
@@ -90,8 +92,8 @@ def doctor(
     one trained on and at other rates, and anew on scaled inputs and targets, as far as that is in
     question. Weights, optimizer, history and random numbers of the trainer stay as they are.
 
-    At most 5000 training and 4000 validation rows are looked at, drawn by `seed`, so a visit takes
-    about as long for millions of rows as for thousands.
+    Some thousand rows, drawn by `seed`, are looked at (at most 20,000 of training in trials, 4,000
+    of each kind by measurements), so a visit takes about as long for millions of rows.
 
     Parameters
     ----------

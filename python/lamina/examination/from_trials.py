@@ -73,7 +73,7 @@ def _reference(trials: Trials) -> TrialFacts:
         train = taken(visit.train, np.arange(part, count))
         visit = dataclasses.replace(visit, train=train, held_out=judged)
         trials = dataclasses.replace(trials, visit=visit)
-    how: dict[str, Any] = {"batch_size": BATCH_SIZE, "patience": _PATIENCE, "points": 20}
+    how: dict[str, Any] = {"batch_size": BATCH_SIZE, "patience": _PATIENCE, "finer": 2}
     return trials.run("reference", reference(visit), _LONG, **how)
 
 

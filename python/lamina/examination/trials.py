@@ -15,14 +15,15 @@ from lamina._config import arguments
 from lamina._isa import core
 from lamina.data import Dataset
 from lamina.diagnosis import TrialFacts
-from lamina.examination.visit import Visit, as_given, taken
+from lamina.examination.visit import MEASURED_ROWS, Visit, as_given, taken
 from lamina.model import Model
 from lamina.schedules import Constant
 from lamina.trainer import Trainer
 
-__all__ = ["TooLargeError", "Trials", "again", "continued", "copied"]
+__all__ = ["TooLargeError", "Trials", "again", "continued", "copied", "measured_rows"]
 
-_FLOPS = 2e10  # that a second of the doctor's time stands for, whatever the machine
+_FLOPS = 4e10  # that a second of the doctor's time stands for, whatever the machine
+_BACKWARD = 3  # a row that is trained on costs so many predictions
 _ROW_VISITS = 100_000  # at most, of a trial
 _STEPS = 4000  # at most
 _EPOCHS = 100  # at most
@@ -48,23 +49,26 @@ class Trials:
     visit: Visit
     time_budget: float
 
-    def size(self, trainer: Any, epochs: int, batch_size: int) -> tuple[int, int]:
-        """Return how many rows and epochs a trial of a network may have.
+    def size(self, trainer: Any, epochs: int, batch_size: int) -> tuple[int, int, int]:
+        """Return how many rows and epochs a trial of a network may have, and how many points.
 
         Raises
         ------
         TooLargeError
             If they are too few to tell anything.
         """
-        flops = 3 * sum(one["flops"] for one in trainer.model._core.operations())
-        visits = self.time_budget / _SHARE * _FLOPS / max(flops, 1)
-        visits = int(min(visits, _ROW_VISITS, _STEPS * batch_size))
-        available = self.visit.train.size
-        rows = min(available, max(visits // _FEWEST, min(available, 500)))
-        most = visits // rows
+        visit = self.visit
+        visits = row_visits(trainer, self.time_budget)
+        held_out = 0 if visit.held_out is None else visit.held_out.size
+        point = (visit.seen.size + held_out) / _BACKWARD
+        points = int(min(_POINTS, max(visits / 3 / point, 2)))
+        visits = min(visits - (points + 1) * point, _ROW_VISITS, _STEPS * batch_size)
+        available = visit.train.size
+        rows = min(available, max(int(visits) // _FEWEST, min(available, 500)))
+        most = int(visits) // rows
         if most < 2:
             raise TooLargeError("the network is too large for this time_budget")
-        return rows, min(epochs, most, _EPOCHS)
+        return rows, min(epochs, most, _EPOCHS), points
 
     def run(
         self,
@@ -75,7 +79,7 @@ class Trials:
         *,
         batch_size: int | None = None,
         patience: int = _POINTS,
-        points: int = _POINTS,
+        finer: int = 1,
         measure: Measure | None = None,
     ) -> TrialFacts:
         """Train a copy, and measure how it goes.
@@ -92,21 +96,23 @@ class Trials:
             Other rows than the visit's.
         batch_size : int, optional
             Another one than the fit's.
-        patience, points : int
-            It is measured at so many points, and ends after so many without a better one.
+        patience, finer : int
+            It ends after so many points without a better one; it has so many times the usual.
         measure : callable, optional
             Returns a trainer's loss on rows.
         """
         visit = self.visit
         batch_size = visit.batch_size if batch_size is None else batch_size
-        rows, epochs = self.size(trainer, epochs, batch_size)
+        rows, epochs, points = self.size(trainer, epochs, batch_size)
         data = _first(visit.train if train is None else train, rows)
         facts = TrialFacts(name, 0, math.inf, math.nan, rows=rows)
         facts.learning_rate = float(trainer.optimizer.current_learning_rate)
         if any(one["waits"] for one in trainer.model._core.layers()):
             trainer.model.adapt(as_given(trainer, data)[0])
         _measure(facts, trainer, visit, measure or visit.loss)
-        for end in np.unique(np.linspace(0, epochs, min(points, epochs) + 1).astype(int))[1:]:
+        for end in np.unique(np.linspace(0, epochs, min(finer * points, epochs) + 1).astype(int))[
+            1:
+        ]:
             facts.diverged = not _fitted(trainer, data, int(end) - facts.epochs, batch_size)
             if facts.diverged:
                 break
@@ -118,6 +124,18 @@ class Trials:
         facts.steps = facts.epochs * -(-rows // batch_size)
         _conclude(facts)
         return facts
+
+
+def row_visits(trainer: Any, time_budget: float) -> float:
+    """Return how many rows a network may be trained on for in one trial."""
+    flops = _BACKWARD * sum(int(one["flops"]) for one in trainer.model._core.operations())
+    return time_budget / _SHARE * _FLOPS / max(flops, 1)
+
+
+def measured_rows(trainer: Any, time_budget: float) -> int:
+    """Return how many rows are worth measuring on, beside what the trials may take."""
+    visits = row_visits(trainer, time_budget) if time_budget else math.inf
+    return int(max(1000, min(visits / 4, MEASURED_ROWS)))
 
 
 def _measure(facts: TrialFacts, trainer: Any, visit: Visit, measure: Measure) -> None:

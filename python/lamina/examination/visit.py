@@ -14,7 +14,7 @@ from lamina.sparse import Csr
 
 __all__ = ["MEASURED_ROWS", "TRAINED_ROWS", "Visit", "as_given", "head_of_classes", "taken"]
 
-TRAINED_ROWS = 5000  # at most, in a trial
+TRAINED_ROWS = 20_000  # at most, in a trial
 MEASURED_ROWS = 4000  # at most, by each measurement
 
 
@@ -86,18 +86,24 @@ class Visit:
 
     @classmethod
     def of(
-        cls, trainer: Any, given: Dataset, validation: Dataset | None, names: Any, seed: int
+        cls,
+        trainer: Any,
+        given: Dataset,
+        validation: Dataset | None,
+        names: list[list[str]],
+        seed: int,
+        measured: int = MEASURED_ROWS,
     ) -> Visit:
-        """Draw the rows."""
+        """Draw the rows, of training and validation rows so many to measure on."""
         plan = trainer._plan
         if validation is None and plan is not None and plan.validation_split:
             given, validation = _split_again(trainer, given, plan)
         rng = np.random.default_rng(seed)
         train = taken(given, _drawn(rng, given, TRAINED_ROWS))
-        seen = taken(train, np.arange(min(train.size, MEASURED_ROWS)))
+        seen = taken(train, np.arange(min(train.size, measured)))
         held_out = None
         if validation is not None:
-            held_out = taken(validation, np.sort(_drawn(rng, validation, MEASURED_ROWS)))
+            held_out = taken(validation, np.sort(_drawn(rng, validation, measured)))
         weights = {} if plan is None else _class_weight(plan.class_weight, given)
         visit = cls(trainer, train, seen, held_out, given, validation, weights, names, seed)
         visit.train = visit.weighted(train)
