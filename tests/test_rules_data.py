@@ -227,22 +227,24 @@ def test_weights_are_suggested_where_they_help():
 
 
 @pytest.mark.parametrize(
-    ("model", "plain", "spread", "shrunk", "expected"),
+    ("model", "plain", "slower", "spread", "shrunk", "expected"),
     [
-        (0.96, 0.5, 1.0, 0.0, []),
-        (0.98, 0.5, 1.0, 0.0, ["hint"]),
-        (0.98, 0.96, 1.0, 0.0, ["problem"]),
-        (0.98, 0.94, 1.0, 0.0, ["hint"]),
-        (0.98, 0.5, 0.001, 0.0, ["problem"]),
-        (0.98, 0.5, 0.1, 0.6, ["problem"]),
-        (3.0, 1.0, 1.0, 0.0, ["problem"]),
+        (0.96, 0.5, 0.5, 1.0, 0.0, []),
+        (0.98, 0.5, 0.5, 1.0, 0.0, ["hint"]),
+        (0.98, 0.96, 0.96, 1.0, 0.0, ["problem"]),
+        (0.98, 0.94, 0.94, 1.0, 0.0, ["hint"]),
+        (0.98, 0.5, 0.98, 0.001, 0.0, ["problem"]),
+        (0.98, 0.5, 0.98, 0.1, 0.6, ["problem"]),
+        (0.98, 0.5, 0.98, 0.1, 0.4, ["hint"]),
+        (0.98, 0.5, 0.6, 0.001, 0.0, ["hint"]),  # with a lower rate it is no constant
+        (3.0, 1.0, 1.0, 1.0, 0.0, ["problem"]),
     ],
 )
 def test_nothing_was_learnt_if_a_plain_network_learns_nothing(
-    model, plain, spread, shrunk, expected
+    model, plain, slower, spread, shrunk, expected
 ):
     known = facts(
-        trials={"reference": plain},
+        trials={"reference": plain, "again_slower": slower},
         model_loss=model,
         constant_loss=1.0,
         prediction_spread=spread,
@@ -251,9 +253,9 @@ def test_nothing_was_learnt_if_a_plain_network_learns_nothing(
     assert [one.level for one in rules.no_better_than_baseline(known)] == expected
 
 
-def test_without_trials_the_constant_alone_is_asked():
+def test_without_trials_nobody_knows_whether_there_is_more_to_learn():
     known = facts(model_loss=1.0, constant_loss=1.0)
-    assert levels(rules.no_better_than_baseline(known)) == [("NO_BETTER_THAN_BASELINE", "problem")]
+    assert levels(rules.no_better_than_baseline(known)) == [("NO_BETTER_THAN_BASELINE", "hint")]
 
 
 def test_negative_losses_have_baselines_too():

@@ -40,7 +40,7 @@ _TRAINED_BADLY = (
     "UNDERFIT",
     "OVERFIT",
 )
-_BADLY_BUT_FOR_PLATEAU = tuple(code for code in _TRAINED_BADLY if code != "PLATEAU")
+_BADLY_BUT_FOR_PLATEAU = ("DIVERGED", "NOT_CONVERGED", "UNDERFIT", "OVERFIT")
 _STUCK = ("VANISHING_GRADIENT", "DEAD_UNITS", "SATURATED_UNITS")
 _RATE = ("LR_TOO_HIGH", "LR_TOO_LOW")
 
@@ -129,13 +129,13 @@ CODES: dict[str, Code] = {
             "LR_TOO_LOW",
             "The steps are too short: ten times longer ones get much further in the same time.",
             "trials, layers, curves",
-            ("NO_BETTER_THAN_BASELINE", "UNDERFIT", "OVERFIT"),
+            ("UNDERFIT", "OVERFIT"),
         ),
         Code(
             "DIVERGED",
             "The loss or the weights became infinite or NaN, and the training stopped there.",
             "curves",
-            ("NO_BETTER_THAN_BASELINE", "NOT_CONVERGED", "UNDERFIT", "OVERFIT"),
+            ("NOT_CONVERGED", "UNDERFIT", "OVERFIT"),
         ),
         Code(
             "NOT_CONVERGED",

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import numpy as np
 
-from lamina.data import Dataset
 from lamina.diagnosis import LayerFacts
+from lamina.examination.from_start import norms_of
 from lamina.examination.trials import copied
-from lamina.examination.visit import Visit, as_given, taken
+from lamina.examination.visit import Visit, taken
 from lamina.history import History
 from lamina.history_facts import layers_of
 from lamina.network import flat_specs
@@ -51,28 +50,10 @@ def _now(visit: Visit) -> dict[str, dict[str, list[float]]]:
     _, outputs = measure_sample(visit.trainer, rows)
     norms: dict[str, dict[str, float]] = {}
     try:
-        norms = _norms(visit, rows)
+        norms = norms_of(copied(visit.trainer), rows)
     except (ValueError, TypeError) as error:  # they are not finite, or it cannot be copied
         visit.left_out.append(f"the gradients of the layers: {error}")
     measured = layer_values(outputs, norms)
     return {
         name: {key: [value] for key, value in values.items()} for name, values in measured.items()
-    }
-
-
-def _norms(visit: Visit, rows: Dataset) -> dict[str, dict[str, float]]:
-    """Return the norms of gradients and weights, of a copy."""
-    copy = copied(visit.trainer)
-    X, y = as_given(copy, rows)
-    copy.compute_gradients(X, y, sample_weight=rows.weights)
-    core = copy.model._core
-    squares: dict[str, list[float]] = {}
-    for one in core.tensors():
-        if one["trainable"]:
-            sums = squares.setdefault(one["layer"], [0.0, 0.0])
-            for place, view in enumerate((core.gradient_view(one["name"]), core.view(one["name"]))):
-                sums[place] += float(np.sum(np.square(np.asarray(view, np.float64))))
-    return {
-        name: {"gradient_norm": math.sqrt(gradient), "weight_norm": math.sqrt(weight)}
-        for name, (gradient, weight) in squares.items()
     }

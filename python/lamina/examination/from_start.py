@@ -14,7 +14,7 @@ from lamina.examination.trials import again
 from lamina.examination.visit import Visit, as_given, taken
 from lamina.watching import measure_sample
 
-__all__ = ["look_at_start"]
+__all__ = ["look_at_start", "norms_of"]
 
 _ROWS = 512  # that are looked at
 _SAME = 1e-5  # of its largest weight: rounding may differ
@@ -34,7 +34,7 @@ def _first(visit: Visit) -> dict[str, dict[str, float]]:
     try:
         untrained = again(visit.trainer)
         _, found = measure_sample(untrained, rows)
-        for name, norms in _norms(untrained, rows).items():
+        for name, norms in norms_of(untrained, rows).items():
             found.setdefault(name, {}).update(norms)
     except (ValueError, TypeError, RuntimeError) as error:  # not finite, or it cannot be copied
         visit.left_out.append(f"the layers before the first step: {error}")
@@ -42,7 +42,7 @@ def _first(visit: Visit) -> dict[str, dict[str, float]]:
     return found
 
 
-def _norms(trainer: Any, rows: Dataset) -> dict[str, dict[str, float]]:
+def norms_of(trainer: Any, rows: Dataset) -> dict[str, dict[str, float]]:
     """Return the norms of gradients and weights by layer; the trainer is a copy."""
     X, y = as_given(trainer, rows)
     trainer.compute_gradients(X, y, sample_weight=rows.weights)

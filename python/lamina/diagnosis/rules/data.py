@@ -267,14 +267,15 @@ def imbalanced_classes(facts: Facts) -> list[Finding]:
         return []
     common = [c for c in present if c not in rare]
     judged = data.validation_classes or data.classes
-    recall, others = (_mean_recall(data.recall, judged, which) for which in (rare, common))
+    shown = [c for c in rare if judged[c] >= t.FEWEST_RARE_ROWS and not math.isnan(data.recall[c])]
+    worst = min(shown or rare, key=lambda c: data.recall[c])
+    recall, others = (_mean_recall(data.recall, judged, which) for which in ([worst], common))
     balanced = facts.trial("balanced")
-    better = math.nan if balanced is None else _mean_recall(balanced.recall, judged, rare)
-    missed = recall < t.FOUND and sum(judged[c] for c in rare) >= t.FEWEST_RARE_ROWS
+    better = math.nan if balanced is None else _mean_recall(balanced.recall, judged, [worst])
+    missed = bool(shown) and recall < t.FOUND
     mendable = not math.isnan(better) and better >= recall + t.RECALL_GAIN
-    rarest = min(rare, key=lambda c: data.classes[c])
-    words = f"Class {rarest} has {data.classes[rarest]} of {sum(data.classes)} training rows; "
-    words += f"{recall:.0%} of the rare rows are found, {others:.0%} of the others"
+    words = f"Class {worst} has {data.classes[worst]} of {sum(data.classes)} training rows; "
+    words += f"{recall:.0%} of its rows are found, {others:.0%} of those of frequent classes"
     if mendable:
         words += f", and {better:.0%} where all classes weigh alike"
     return [
@@ -285,7 +286,7 @@ def imbalanced_classes(facts: Facts) -> list[Finding]:
             'Give fit class_weight="balanced", or more rows of the rare classes.'
             if mendable or not missed
             else 'Get more rows of the rare classes; class_weight="balanced" is the next best.',
-            {"share": data.classes[rarest] / sum(data.classes), "recall": recall},
+            {"share": data.classes[worst] / sum(data.classes), "recall": recall},
         )
     ]
 
@@ -303,9 +304,9 @@ def _mean_recall(recall: Sequence[float], rows: Sequence[int], classes: Sequence
 def no_better_than_baseline(facts: Facts) -> list[Finding]:
     """NO_BETTER_THAN_BASELINE: a problem if a plain network is no better than a constant either.
 
-    Then the cause lies in the data. And if the model itself has become a constant, by a penalty or
-    by what its output can give. Else the cause lies in the training, and other findings say where:
-    a hint.
+    Then the cause lies in the data. And if the model itself has become a constant, which it is at
+    a tenth of the rate, too: by a penalty, by how it begins, or by what its output can give. Else
+    other findings say where the cause lies: a hint. So it is without trials.
     """
     data = facts.data
     if data is None or data.model_loss is None or data.constant_loss is None:
@@ -313,10 +314,12 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
     loss, constant = data.model_loss, data.constant_loss
     if loss < constant - t.GAIN * abs(constant):
         return []
-    plain, base = facts.trial("reference"), facts.baseline_loss
-    beaten = plain is None or base is None or _loss_of(plain) > base - t.PLAIN_GAIN * abs(base)
+    plain, base, slower = facts.trial("reference"), facts.baseline_loss, facts.trial("again_slower")
+    beaten = plain is not None and base is not None and _is_beaten(_loss_of(plain), base)
     same = data.prediction_spread is not None and data.prediction_spread < t.SAME_PREDICTIONS
     same = same or any(layer.shrunk >= t.SHRUNK_SHARE for layer in facts.layers)
+    if slower is not None and base is not None:  # else it is the rate that has done it
+        same = same and _is_beaten(_loss_of(slower), base)
     words = f"The model's loss is {loss:.4g}, that of the best constant prediction {constant:.4g}"
     if plain is not None:
         words += f", that of a plain network {_loss_of(plain):.4g}"
@@ -331,12 +334,17 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
     return [
         Finding(
             "NO_BETTER_THAN_BASELINE",
-            "problem" if beaten or same else "hint",
+            "problem" if beaten or (same and plain is not None) else "hint",
             f"{words}.",
             advice,
             {"loss": loss, "constant_loss": constant},
         )
     ]
+
+
+def _is_beaten(loss: float, constant: float) -> bool:
+    """Tell whether a trial is hardly better than a constant, though its best epoch was chosen."""
+    return not loss < constant - t.PLAIN_GAIN * abs(constant)
 
 
 RULES = (
