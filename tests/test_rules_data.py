@@ -7,6 +7,8 @@ import pytest
 from lamina.diagnosis import ColumnFacts, DataFacts, Facts, LayerFacts, TrialFacts
 from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.rules import data as rules
+from lamina.diagnosis.rules.learnt import imbalanced_classes, no_better_than_baseline
+from lamina.diagnosis.rules.shift import train_validation_shift
 
 
 def column(name="0", mean=0.0, spread=1.0, **more):
@@ -128,6 +130,11 @@ def test_a_column_that_changes_in_validation_rows_is_a_problem(share, level):
     assert levels(rules.constant_input(facts(constant, background))) == [("CONSTANT_INPUT", level)]
 
 
+def test_layers_that_scale_make_constant_columns_harmless():
+    constant = ColumnFacts("7", 3.0, 0.0, 3.0, 3.0, shift=0.5, scaled=True)
+    assert levels(rules.constant_input(facts(constant))) == [("CONSTANT_INPUT", "hint")]
+
+
 def test_no_column_no_finding():
     assert rules.constant_input(Facts()) == []
     assert rules.unscaled_input(facts()) == []
@@ -149,7 +156,7 @@ def test_no_column_no_finding():
 )
 def test_a_shift_must_be_large_and_no_chance(shift, rows, expected):
     known = facts(column(shift=shift), validation_rows=rows, validation_column_rows=rows)
-    assert [one.level for one in rules.train_validation_shift(known)] == expected
+    assert [one.level for one in train_validation_shift(known)] == expected
 
 
 def test_of_many_columns_chance_shifts_some():
@@ -160,7 +167,7 @@ def test_of_many_columns_chance_shifts_some():
             validation_rows=200,
             validation_column_rows=200,
         )
-        return levels(rules.train_validation_shift(known))
+        return levels(train_validation_shift(known))
 
     assert found(1) == [("TRAIN_VALIDATION_SHIFT", "problem")]
     assert found(1000) == []
@@ -169,7 +176,7 @@ def test_of_many_columns_chance_shifts_some():
 @pytest.mark.parametrize(("far", "expected"), [(0.06, []), (0.08, ["hint"]), (0.11, ["problem"])])
 def test_all_columns_together(far, expected):
     known = facts(validation_rows=200, mean_shift=far, chance_of_mean_shift=0.07)
-    assert [one.level for one in rules.train_validation_shift(known)] == expected
+    assert [one.level for one in train_validation_shift(known)] == expected
 
 
 @pytest.mark.parametrize(
@@ -181,13 +188,13 @@ def test_classes_that_are_others(classes, expected):
     known = facts(
         validation_rows=1000, classes=[500, 500], validation_classes=classes, target_shift=far
     )
-    assert [one.level for one in rules.train_validation_shift(known)] == expected
+    assert [one.level for one in train_validation_shift(known)] == expected
 
 
 @pytest.mark.parametrize(("far", "expected"), [(0.05, []), (0.15, ["hint"]), (0.3, ["problem"])])
 def test_targets_that_lie_elsewhere(far, expected):
     known = facts(validation_rows=1000, validation_target_rows=1000, targets=1, target_shift=far)
-    assert [one.level for one in rules.train_validation_shift(known)] == expected
+    assert [one.level for one in train_validation_shift(known)] == expected
 
 
 # ---- classes
@@ -207,18 +214,18 @@ def test_targets_that_lie_elsewhere(far, expected):
 )
 def test_rare_classes_are_a_problem_if_they_are_not_found(classes, recall, expected):
     known = facts(classes=classes, recall=recall)
-    assert [one.level for one in rules.imbalanced_classes(known)] == expected
+    assert [one.level for one in imbalanced_classes(known)] == expected
 
 
 def test_absent_classes_are_not_rare_ones():
-    assert rules.imbalanced_classes(facts(classes=[500, 500, 0], recall=[1, 1, math.nan])) == []
+    assert imbalanced_classes(facts(classes=[500, 500, 0], recall=[1, 1, math.nan])) == []
 
 
 def test_weights_are_suggested_where_they_help():
     known = facts(classes=[900, 100], recall=[1.0, 0.0])
-    assert "more rows" in rules.imbalanced_classes(known)[0].suggestion[:20]
+    assert "more rows" in imbalanced_classes(known)[0].suggestion[:20]
     known.trials = [TrialFacts("balanced", 20, 0.5, 0.5, recall=[0.9, 0.8])]
-    found = rules.imbalanced_classes(known)[0]
+    found = imbalanced_classes(known)[0]
     assert found.suggestion.startswith("Give fit class_weight")
     assert "80% where all classes weigh alike" in found.message
 
@@ -250,14 +257,14 @@ def test_nothing_was_learnt_if_a_plain_network_learns_nothing(
         prediction_spread=spread,
     )
     known.layers = [LayerFacts("dense", shrunk=shrunk)]
-    assert [one.level for one in rules.no_better_than_baseline(known)] == expected
+    assert [one.level for one in no_better_than_baseline(known)] == expected
 
 
 def test_without_trials_nobody_knows_whether_there_is_more_to_learn():
     known = facts(model_loss=1.0, constant_loss=1.0)
-    assert levels(rules.no_better_than_baseline(known)) == [("NO_BETTER_THAN_BASELINE", "hint")]
+    assert levels(no_better_than_baseline(known)) == [("NO_BETTER_THAN_BASELINE", "hint")]
 
 
 def test_negative_losses_have_baselines_too():
     known = facts(model_loss=-2.0, constant_loss=-1.0)
-    assert rules.no_better_than_baseline(known) == []
+    assert no_better_than_baseline(known) == []

@@ -27,8 +27,10 @@ __all__ = [
     "finite",
     "is_diverged",
     "judged",
+    "judged_loss",
     "known",
     "late_fall",
+    "loss_of",
     "material",
     "room",
     "start",
@@ -96,6 +98,17 @@ def finite(value: float | None) -> TypeGuard[float]:
 def known(values: Sequence[float]) -> list[float]:
     """Return the values that were measured."""
     return [value for value in values if math.isfinite(value)]
+
+
+def judged_loss(facts: Facts) -> float:
+    """Return the loss at the end that counts: of validation rows, if there are any."""
+    final = facts.final_val_loss if facts.final_val_loss is not None else facts.final_train_loss
+    return math.nan if final is None else final
+
+
+def loss_of(trial: TrialFacts) -> float:
+    """Return the loss that counts of a trial: of validation rows, if there are any."""
+    return trial.train_loss if math.isnan(trial.val_loss) else trial.val_loss
 
 
 def train_curve(facts: Facts) -> tuple[list[float], bool]:
