@@ -15,7 +15,7 @@ from lamina.baseline import as_loss
 from lamina.data import Dataset, class_weights
 from lamina.diagnosis import Facts, TrialFacts
 from lamina.examination.from_data import recalls
-from lamina.examination.reference import BATCH_SIZE, reference
+from lamina.examination.reference import BATCH_SIZE, of_any_number, reference
 from lamina.examination.trials import TooLargeError, Trials, again, continued
 from lamina.examination.visit import Visit, head_of_classes, taken
 from lamina.sparse import Csr
@@ -86,6 +86,7 @@ _LIMIT = 5.0  # spreads, beyond which outliers are bent back
 def _scale_of(columns: NDArray[Any]) -> Scale:
     """Return centers and spreads that outliers do not move, where the quartiles differ."""
     numbers = np.asarray(columns, np.float64)
+    numbers = np.where(np.isnan(numbers).all(axis=0), 0.0, numbers)
     low, middle, high = np.nanquantile(numbers, [0.25, 0.5, 0.75], axis=0)
     mean, spread = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
     robust = high > low
@@ -95,8 +96,8 @@ def _scale_of(columns: NDArray[Any]) -> Scale:
 
 def _plain_scale_of(columns: NDArray[Any]) -> Scale:
     numbers = np.asarray(columns, np.float64)
-    spread = np.nanstd(numbers, axis=0)
-    return np.nanmean(numbers, axis=0), np.where(spread > 0, spread, 1.0)
+    spread = numbers.std(axis=0)
+    return numbers.mean(axis=0), np.where(spread > 0, spread, 1.0)
 
 
 def _input_scales(visit: Visit, facts: Facts) -> dict[int, Scale]:
@@ -117,8 +118,7 @@ def _target_scale(visit: Visit, facts: Facts) -> Scale | None:
     if facts.data is None or not facts.data.targets or len(outputs) > 1:
         return None
     target = visit.train.targets[0]
-    width = int(np.prod(outputs[0]["shape"]))
-    if outputs[0]["activation"] != "linear" or target is None or target.size != len(target) * width:
+    if outputs[0]["activation"] != "linear" or target is None or not of_any_number(visit, 0):
         return None
     return _plain_scale_of(target.reshape(len(target), -1))
 

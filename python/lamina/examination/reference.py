@@ -23,7 +23,7 @@ from lamina.model import Model
 from lamina.optimizers import Adam
 from lamina.trainer import Trainer
 
-__all__ = ["BATCH_SIZE", "reference"]
+__all__ = ["BATCH_SIZE", "of_any_number", "reference"]
 
 BATCH_SIZE = 32
 _UNITS = 64
@@ -45,7 +45,7 @@ def reference(visit: Visit) -> Any:
         hidden = Dense(_UNITS, activation="relu")(hidden)
     ends = [_end(visit, place)(hidden) for place in range(len(visit.train.targets))]
     scales = [
-        Scale(use_bias=True, trainable=False) if _numbers(visit, place) else None
+        Scale(use_bias=True, trainable=False) if of_any_number(visit, place) else None
         for place in range(len(ends))
     ]
     outputs = [
@@ -80,11 +80,13 @@ def _prepared(port: Any, values: Any) -> Any:
 def _end(visit: Visit, place: int) -> Any:
     output = visit.trainer.model._core.outputs()[place]
     width = int(np.prod(output["shape"]))
-    return Dense(width, activation="linear" if _numbers(visit, place) else output["activation"])
+    return Dense(
+        width, activation="linear" if of_any_number(visit, place) else output["activation"]
+    )
 
 
-def _numbers(visit: Visit, place: int) -> bool:
-    """Say whether an output predicts numbers of any size, one for each target."""
+def of_any_number(visit: Visit, place: int) -> bool:
+    """Say whether an output predicts numbers of any size, one for each target, by a plain loss."""
     output = visit.trainer.model._core.outputs()[place]
     target = visit.train.targets[place]
     loss = as_loss(visit.trainer._heads.losses[place])
