@@ -28,15 +28,9 @@ LEARNT_MOST = 0.35
 #: Fewer epochs than this have no turn that could be told from noise.
 FEWEST_EPOCHS_TO_TURN = 5
 
-#: With a gap of this share of the gain a small loss since the turn is a problem, too.
-TURNED_GAP_SHARE = 0.25
-
 #: The training rows are known by heart if their loss is this share of the validation loss (of
-#: losses that cannot be below 0) …
+#: losses that cannot be below 0).
 BY_HEART = 0.02
-
-#: … and the gap is this share of the gain: below it new rows are known as well.
-BY_HEART_GAP_SHARE = 0.05
 
 #: OVERFIT is a problem if this share of what was gained on new rows has been lost again …
 LOST_SHARE = 0.1
@@ -44,16 +38,19 @@ LOST_SHARE = 0.1
 #: … or this one without a baseline, as the first epoch has then gained already …
 LOST_SHARE_WITHOUT_BASELINE = 0.2
 
-#: … and a hint from this on: stopping at the best epoch would have been better, but not by much.
-LOST_SHARE_HINT = 0.04
+#: … or this one, which is a hint …
+LOST_SHARE_HINT = 0.03
+
+#: … and a problem if the gap between the losses has grown by this share of itself since the turn.
+OPENED_SHARE = 0.3
 
 #: The rise must stick out of the curve's own jumps by this factor: three is the habit of all
 #: who tell signals from noise.
 RISE_OVER_JITTER = 3.0
 
 #: Training and validation loss must lie this share of the gain apart, too: where both rise
-#: together the model unlearns, and that is no overfitting.
-GAP_SHARE = 0.1
+#: together the model unlearns, and that is no overfitting. Below it new rows are known as well.
+GAP_SHARE = 0.05
 
 #: A gap of this share of the gain without a turn: half of what was learnt is not true of new rows.
 WIDE_GAP_SHARE = 0.5
@@ -159,8 +156,8 @@ SMALL_HARM_SHARE = 0.02
 
 # ---- verdict ------------------------------------------------------------------------------------
 
-#: Without the best constant's loss the curve must have this many epochs to show where it goes.
-FEWEST_EPOCHS_TO_JUDGE = 5
+#: Without a trial that goes on, a curve must have this many epochs to show where it goes.
+FEWEST_EPOCHS_TO_JUDGE = 3
 
 # ---- data ---------------------------------------------------------------------------------------
 

@@ -65,8 +65,10 @@ def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
     longer = facts.trial("longer")
     if worth_it(facts, longer) or (longer is None and still_falling(facts)):
         return "underfitting", f"both losses were still falling at the end ({numbers})."
-    if not best_constant and len(facts.epoch) < t.FEWEST_EPOCHS_TO_JUDGE:
-        return "undecided", f"{len(facts.epoch)} epochs are too few to tell ({numbers})."
+    if longer is None and len(facts.epoch) < t.FEWEST_EPOCHS_TO_JUDGE:
+        return "undecided", (
+            f"after {len(facts.epoch)} epochs nobody knows where the losses go ({numbers})."
+        )
     if room(facts) is None:
         return "undecided", f"the loss has never fallen ({numbers})."
     return "good fit", _good(facts, numbers)

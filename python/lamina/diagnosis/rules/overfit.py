@@ -31,14 +31,14 @@ def overfit(facts: Facts) -> list[Finding]:
     at, begin, where = ends(facts), start(facts), turn(facts)
     if at.train is None or at.val is None or begin is None or begin <= at.train:
         return []
-    gap_share = (at.val - at.train) / (begin - at.train)
-    if gap_share < t.GAP_SHARE:
-        return _gap(facts, at, begin)
+    if at.val - at.train < t.GAP_SHARE * (begin - at.train):
+        return []
     if where is None or not _has_turned(where, at):
         return _gap(facts, at, begin)
     held = _lost(where, at, begin, held=True)
     enough = t.LOST_SHARE if finite(facts.baseline_loss) else t.LOST_SHARE_WITHOUT_BASELINE
-    if held >= enough or (held >= t.LOST_SHARE_HINT and gap_share >= t.TURNED_GAP_SHARE):
+    opened = held >= t.LOST_SHARE_HINT and _opened(where, at)
+    if held >= enough or opened:
         return [_finding("problem", where, at, held)]
     gap = _gap(facts, at, begin)
     if gap:
@@ -67,6 +67,14 @@ def _lost(where: Turn, at: Ends, begin: float, *, held: bool) -> float:
     rise = min(where.rise, at.val - where.best) if held else where.rise
     gained = max(begin - where.best, t.GAP_SHARE * (begin - at.train))
     return rise / gained
+
+
+def _opened(where: Turn, at: Ends) -> bool:
+    """Tell whether the gap between the losses has grown much since the turn."""
+    assert at.val is not None
+    assert at.train is not None
+    rise = min(where.rise, at.val - where.best)
+    return rise >= t.OPENED_SHARE * (where.best - at.train)
 
 
 def _finding(level: str, where: Turn, at: Ends, lost: float) -> Finding:
@@ -103,12 +111,8 @@ def _gap(facts: Facts, at: Ends, begin: float) -> list[Finding]:
     assert at.val is not None
     assert at.train is not None
     share = (at.val - at.train) / (begin - at.train)
-    by_heart = (
-        share >= t.BY_HEART_GAP_SHARE
-        and cannot_be_negative(facts)
-        and at.train < t.BY_HEART * at.val
-    )
-    wide = share >= t.WIDE_GAP_SHARE and at.val < begin
+    by_heart = cannot_be_negative(facts) and at.train < t.BY_HEART * at.val
+    wide = t.WIDE_GAP_SHARE <= share <= 1 - t.LOST_SHARE
     if not wide and not by_heart:
         return []
     what = f"{share:.0%} of what was learnt of the training rows does not hold for new rows"
