@@ -75,8 +75,8 @@ class Turn:
         Its number.
     best : float
         The loss there (the median of three epochs).
-    train : float or None
-        The loss of the training rows there.
+    fell : bool
+        Whether the loss of the training rows was lower at the end of the curve than there.
     rise : float
         How much higher the curve ends.
     jitter : float
@@ -85,7 +85,7 @@ class Turn:
 
     epoch: int
     best: float
-    train: float | None
+    fell: bool
     rise: float
     jitter: float
 
@@ -247,12 +247,12 @@ def turn(facts: Facts) -> Turn | None:
     smooth = _medians_of_three(values)
     best = smooth.index(min(smooth))
     curve, _ = train_curve(facts)
-    train = curve[places[best]] if places[best] < len(curve) else math.nan
+    there, end = curve[places[best] : places[best] + 1], curve[-1:]
     return Turn(
         epoch=facts.epoch[places[best]] if places[best] < len(facts.epoch) else places[best],
         best=smooth[best],
-        train=train if math.isfinite(train) else None,
-        rise=statistics.median(values[-3:]) - smooth[best],
+        fell=not (known(there) and known(end)) or end[0] <= there[0],
+        rise=min(values[-1], statistics.median(values[-3:])) - smooth[best],
         jitter=_jitter(values),
     )
 

@@ -33,7 +33,7 @@ def overfit(facts: Facts) -> list[Finding]:
         return []
     if at.val - at.train < t.GAP_SHARE * (begin - at.train):
         return []
-    if where is None or not _has_turned(where, at):
+    if where is None or not _has_turned(where):
         return _gap(facts, at, begin)
     held = _lost(where, at, begin, held=True)
     enough = t.LOST_SHARE if finite(facts.baseline_loss) else t.LOST_SHARE_WITHOUT_BASELINE
@@ -50,10 +50,9 @@ def overfit(facts: Facts) -> list[Finding]:
     return []
 
 
-def _has_turned(where: Turn, at: Ends) -> bool:
+def _has_turned(where: Turn) -> bool:
     """Tell whether the curve rose out of its noise while the training rows' loss fell."""
-    fell = where.train is None or (at.train is not None and at.train <= where.train)
-    return fell and where.rise > t.RISE_OVER_JITTER * where.jitter
+    return where.fell and where.rise > t.RISE_OVER_JITTER * where.jitter
 
 
 def _lost(where: Turn, at: Ends, begin: float, *, held: bool) -> float:
