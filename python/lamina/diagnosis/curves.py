@@ -30,13 +30,14 @@ __all__ = [
     "judged_loss",
     "known",
     "late_fall",
+    "learnable",
     "loss_of",
     "material",
+    "missing",
     "room",
     "start",
     "steps",
     "swing",
-    "to_gain",
     "train_curve",
     "turn",
     "worth_it",
@@ -176,9 +177,10 @@ def ahead(facts: Facts, trial: TrialFacts | None) -> float:
     return min(shares)
 
 
-def to_gain(facts: Facts) -> float:
-    """Return which share of the possible gain the training's end misses, on judged rows."""
-    at, begin, possible = judged(ends(facts)), start(facts), room(facts)
+def missing(facts: Facts, trial: TrialFacts | None = None) -> float:
+    """Return which share of the possible gain the end of the training misses, or a trial's."""
+    at = judged(ends(facts) if trial is None else trial)
+    begin, possible = start(facts), room(facts)
     if at is None or begin is None or possible is None:
         return 0.0
     return _share(at - (begin - possible), possible)
@@ -190,7 +192,7 @@ def worth_it(facts: Facts, trial: TrialFacts | None) -> bool:
     A good share of the possible gain, or less of it but a large share of what was missing.
     """
     gained = ahead(facts, trial)
-    closes = gained >= t.SHARE_OF_WHAT_IS_LEFT * to_gain(facts)
+    closes = gained >= t.SHARE_OF_WHAT_IS_LEFT * missing(facts)
     return gained >= t.MATERIAL_SHARE or (gained >= t.SMALL_SHARE and closes)
 
 
@@ -202,10 +204,19 @@ def material(before: float | None, after: float | None, facts: Facts) -> bool:
     possible, begin = room(facts), start(facts)
     if before is None or not finite(after) or possible is None or begin is None:
         return before == math.inf and finite(after)
-    gained, missing = before - after, before - (begin - possible)
+    gained, left = before - after, before - (begin - possible)
     if gained >= t.MATERIAL_SHARE * possible:
         return True
-    return gained >= t.SMALL_SHARE * possible and gained >= t.SHARE_OF_WHAT_IS_LEFT * missing
+    return gained >= t.SMALL_SHARE * possible and gained >= t.SHARE_OF_WHAT_IS_LEFT * left
+
+
+def learnable(facts: Facts) -> bool:
+    """Tell whether the plain network is better than the best constant; without one: True."""
+    plain, begin = facts.trial("reference"), start(facts)
+    if plain is None or begin is None:
+        return True
+    reached = judged(plain)
+    return finite(reached) and reached < begin
 
 
 def falls_short(facts: Facts, share: float) -> bool:

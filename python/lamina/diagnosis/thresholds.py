@@ -81,7 +81,7 @@ FEW_STEPS_SHARE = 0.15
 CIRCLING_SHARE = 0.01
 
 #: … and this share of what is missing, from where the loss stands. (Anew it must bring half of it.)
-RESCUED_SHARE = 0.2
+RESCUED_SHARE = 0.3
 
 #: A layer with more units of equal weights than this is hardly more than one unit.
 ALIKE_SHARE = 0.9

@@ -14,10 +14,10 @@ from lamina.diagnosis.curves import (
     judged,
     known,
     late_fall,
+    missing,
     room,
     start,
     steps,
-    to_gain,
     train_curve,
     turn,
     worth_it,
@@ -76,7 +76,7 @@ def not_converged(facts: Facts) -> list[Finding]:
         return []
     if longer is None:
         return _hint_of_the_slope(facts) if still_falling(facts) else []
-    few = steps(facts) < t.FEW_STEPS and ahead(facts, longer) >= t.FEW_STEPS_SHARE * to_gain(facts)
+    few = steps(facts) < t.FEW_STEPS and ahead(facts, longer) >= t.FEW_STEPS_SHARE * missing(facts)
     if not (worth_it(facts, longer) or few) or not falls_short(facts, t.SMALL_SHARE):
         return []
     return [
@@ -126,17 +126,17 @@ def circles(facts: Facts) -> bool:
     """Tell whether the steps are good for all but the end: they have become too coarse."""
     slower, anew = facts.trial("slower"), facts.trial("again_slower")
     begin, possible = start(facts), room(facts, validation=False)
-    curve, left = known(train_curve(facts)[0]), to_gain(facts)
+    curve, left = known(train_curve(facts)[0]), missing(facts)
     if slower is None or anew is None or begin is None or possible is None:
         return False
     if len(curve) < t.FEWEST_EPOCHS_OF_A_PLATEAU:
         return False
-    level = statistics.median(curve[len(curve) // 2 :])
+    level = statistics.quantiles(curve[len(curve) // 2 :], n=4)[0]
     return (
         level - (begin - possible) <= t.LEARNT_MOST * possible
         and _gained_late(curve) < t.STANDSTILL_SHARE * possible
-        and ahead(facts, slower) >= max(t.CIRCLING_SHARE, t.RESCUED_SHARE * left)
-        and ahead(facts, anew) >= max(t.CIRCLING_SHARE, 0.5 * left)
+        and left - missing(facts, slower) >= max(t.CIRCLING_SHARE, t.RESCUED_SHARE * left)
+        and left - missing(facts, anew) >= max(t.CIRCLING_SHARE, 0.5 * left)
     )
 
 

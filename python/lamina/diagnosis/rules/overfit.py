@@ -9,6 +9,7 @@ from lamina.diagnosis.curves import (
     cannot_be_negative,
     ends,
     finite,
+    learnable,
     start,
     turn,
 )
@@ -111,7 +112,7 @@ def _gap(facts: Facts, at: Ends, begin: float) -> list[Finding]:
     assert at.train is not None
     share = (at.val - at.train) / (begin - at.train)
     by_heart = cannot_be_negative(facts) and at.train < t.BY_HEART * at.val
-    wide = t.WIDE_GAP_SHARE <= share <= 1 - t.LOST_SHARE
+    wide = t.WIDE_GAP_SHARE <= share <= 1 - t.LOST_SHARE and learnable(facts)
     if not wide and not by_heart:
         return []
     what = f"{share:.0%} of what was learnt of the training rows does not hold for new rows"

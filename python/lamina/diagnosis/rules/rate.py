@@ -13,11 +13,12 @@ from lamina.diagnosis.curves import (
     is_diverged,
     judged,
     known,
+    learnable,
+    missing,
     room,
     start,
     steps,
     swing,
-    to_gain,
     train_curve,
 )
 from lamina.diagnosis.facts import Facts, TrialFacts
@@ -107,6 +108,8 @@ def _proven(facts: Facts, usual: TrialFacts, slower: TrialFacts) -> bool:
     possible = room(facts)
     if not finite(best) or begin is None or possible is None or best >= begin:
         return False
+    if not learnable(facts):
+        return False
     if is_diverged(facts):
         return usual.diverged or (finite(twin) and twin - best >= t.MATERIAL_SHARE * possible)
     if ahead(facts, slower) < t.MATERIAL_SHARE:
@@ -117,6 +120,8 @@ def _proven(facts: Facts, usual: TrialFacts, slower: TrialFacts) -> bool:
 def _thrown_off(facts: Facts, usual: TrialFacts) -> bool:
     """Tell whether the same network, anew with the rate of most epochs, is far better."""
     if is_diverged(facts) or rate_is_gone(facts) or steps(facts) < t.FEW_STEPS:
+        return False
+    if not learnable(facts):
         return False
     return ahead(facts, usual) >= t.THROWN_OFF_SHARE
 
@@ -244,11 +249,11 @@ def _hint_of_short_steps(ratio: float | None) -> list[Finding]:
 
 def _progress(facts: Facts) -> float | None:
     """Return which share of the loss that can still go a step of the trial "longer" took away."""
-    longer, missing = facts.trial("longer"), to_gain(facts)
-    if longer is None or missing <= 0:
+    longer, before = facts.trial("longer"), missing(facts)
+    if longer is None or before <= 0:
         return None
     made = longer.steps or longer.epochs
-    left = (missing - max(ahead(facts, longer), 0.0)) / missing
+    left = (before - max(ahead(facts, longer), 0.0)) / before
     return 1.0 - float(max(left, 1e-3) ** (1.0 / max(made, 1)))
 
 
