@@ -9,7 +9,7 @@ import numpy as np
 import lamina as lm
 from doctor.changes import blurred, both, cut, pool, rare, rescaled, shuffled, two_classes
 from doctor.entry import broken
-from doctor.proofs import constant_column, no_better, rare_missed, worse
+from doctor.proofs import constant_column, no_better, rare_missed, worse, worse_unscaled
 from doctor.task import Task
 from doctor.training import Training
 
@@ -26,13 +26,13 @@ def careful(task: Task, seed: int, **settings: Any) -> Training:
 # ---- inputs in their own units
 
 
-@broken("UNSCALED_INPUT", (*TABLES, "rings"), worse(1.15))
+@broken("UNSCALED_INPUT", (*TABLES, "rings"), worse(1.3))
 def as_in_the_file(task: Task, seed: int) -> Training:
     """Every column as it stands in the file, in a unit and from a zero of its own."""
     return careful(both(task, lambda x: x * task.unit + task.offset), seed)
 
 
-@broken("UNSCALED_INPUT", (*TABLES, "rings"), worse(1.15))
+@broken("UNSCALED_INPUT", (*TABLES, "rings"), worse(1.3))
 def one_in_millimetres(task: Task, seed: int) -> Training:
     """One column was given in millimetres, and so is a thousand times larger than the others."""
 
@@ -43,7 +43,7 @@ def one_in_millimetres(task: Task, seed: int) -> Training:
     return careful(both(task, change), seed)
 
 
-@broken("UNSCALED_INPUT", ("rings", "friedman", "waves"), worse(1.15))
+@broken("UNSCALED_INPUT", ("rings", "friedman", "waves"), worse(1.3))
 def one_in_kilometres(task: Task, seed: int) -> Training:
     """The first column is ten thousand times smaller than the others: nobody hears it."""
 
@@ -54,24 +54,19 @@ def one_in_kilometres(task: Task, seed: int) -> Training:
     return careful(both(task, change), seed)
 
 
-@broken("UNSCALED_INPUT", (*TABLES, "rings"), worse(1.15))
+@broken("UNSCALED_INPUT", (*TABLES, "rings"), worse(1.3))
 def years(task: Task, seed: int) -> Training:
     """All columns vary by 1 around 2,000, as years do: scaled, perhaps, but not centred."""
     return careful(both(task, lambda x: x + 2000), seed)
 
 
-@broken("UNSCALED_INPUT", ("digits", "blobs", "friedman", "waves"), worse(1.15))
-def missing_is_999999(task: Task, seed: int) -> Training:
-    """In each column one cell in fifty is missing, and stands as 999999 in the file."""
-    rng = np.random.default_rng([seed, 1])
-
-    def change(x: Any) -> Any:
-        return np.where(rng.random(x.shape) < 0.02, 999_999.0, x)
-
-    return careful(both(task, change), seed)
+@broken("UNSCALED_INPUT", ("digits", "blobs", "friedman", "waves"), worse(1.3))
+def bytes_not_gigabytes(task: Task, seed: int) -> Training:
+    """Everything is given in a unit ten thousand times too small, and the layers are of tanh."""
+    return careful(both(task, lambda x: x * 10_000), seed, activation="tanh")
 
 
-@broken("UNSCALED_INPUT", ("diamonds", "blobs", "rings", "waves"), worse(1.15))
+@broken("UNSCALED_INPUT", ("diamonds", "blobs", "rings", "waves"), worse(1.3))
 def raw_with_sgd(task: Task, seed: int) -> Training:
     """Columns a hundred times too large, and SGD with a rate that would be right without that."""
     return careful(both(task, lambda x: x * 100), seed, optimizer=lm.Momentum(0.01, 0.9))
@@ -130,7 +125,7 @@ def one_year_was_kept(task: Task, seed: int) -> Training:
 # ---- targets in their own units
 
 
-@broken("TARGET_UNSCALED", NUMERIC, worse(1.15))
+@broken("TARGET_UNSCALED", NUMERIC, worse_unscaled)
 def dollars(task: Task, seed: int) -> Training:
     """A target of thousands, as prices are; diamonds' as they stand in the file."""
     if task.name != "diamonds":
@@ -141,25 +136,25 @@ def dollars(task: Task, seed: int) -> Training:
     return careful(task.but(y=prices[0], validation_y=prices[1]), seed)
 
 
-@broken("TARGET_UNSCALED", NUMERIC, worse(1.15))
+@broken("TARGET_UNSCALED", NUMERIC, worse_unscaled)
 def far_from_zero(task: Task, seed: int) -> Training:
     """A target that varies by 1 around 500, as an air pressure does."""
     return careful(rescaled(task, 1.0, 500.0), seed)
 
 
-@broken("TARGET_UNSCALED", NUMERIC, worse(1.15))
+@broken("TARGET_UNSCALED", NUMERIC, worse_unscaled)
 def concentrations(task: Task, seed: int) -> Training:
     """A target that varies by 0.0001: the steps are far too coarse for that."""
     return careful(rescaled(task, 1e-4), seed)
 
 
-@broken("TARGET_UNSCALED", NUMERIC, worse(1.15))
+@broken("TARGET_UNSCALED", NUMERIC, worse_unscaled)
 def pennies_with_sgd(task: Task, seed: int) -> Training:
     """A target of hundreds with SGD, whose steps grow as the target does."""
     return careful(rescaled(task, 300.0), seed, optimizer=lm.Momentum(0.005, 0.9))
 
 
-@broken("TARGET_UNSCALED", NUMERIC, worse(1.15))
+@broken("TARGET_UNSCALED", NUMERIC, worse_unscaled)
 def millions(task: Task, seed: int) -> Training:
     """A target of millions, and the absolute error, whose gradients do not tell how far it is."""
     return careful(rescaled(task, 1e6, 2e6), seed, loss="mae")

@@ -56,7 +56,8 @@ def bottleneck(task: Task, seed: int) -> Training:
     """Wide layers, and one of a single unit between them."""
     layers = [lm.Dense(48, activation="relu"), lm.Dense(1, activation="tanh")]
     layers.append(lm.Dense(48, activation="relu"))
-    return Training(task, seed, layers=layers, epochs=50, patience=8)
+    rate = lm.Adam(1e-2)
+    return Training(task, seed, layers=layers, epochs=60, patience=10, optimizer=rate)
 
 
 # ---- too much

@@ -8,7 +8,7 @@ import numpy as np
 
 import lamina as lm
 from doctor.entry import broken
-from doctor.proofs import not_finite, stuck, worse
+from doctor.proofs import not_finite, stuck, unfinished, worse
 from doctor.task import Task
 from doctor.training import Training
 
@@ -97,35 +97,35 @@ def low_cycle(task: Task, seed: int) -> Training:
 # ---- too few steps
 
 
-@broken("NOT_CONVERGED", ALL, worse())
+@broken("NOT_CONVERGED", ("digits", "friedman", "waves"), unfinished)
 def few_epochs(task: Task, seed: int) -> Training:
-    """Three epochs of what would need twenty."""
-    return Training(task, seed, epochs=3)
+    """One epoch at a rate that is as high as it may be: there is no way but to go on."""
+    return Training(task, seed, epochs=1, optimizer=lm.Adam(1e-2))
 
 
-@broken("NOT_CONVERGED", ("digits", "blobs", "waves"), worse())
+@broken("NOT_CONVERGED", ("digits", "friedman", "waves"), unfinished)
 def impatient(task: Task, seed: int) -> Training:
     """Early stopping to which a gain of 0.25 in an epoch is nothing: it stops at once."""
     stop = lm.EarlyStopping(patience=1, min_delta=0.25)
-    return Training(task, seed, epochs=40, callbacks=[stop])
+    return Training(task, seed, epochs=40, callbacks=[stop], optimizer=lm.Adam(1e-2))
 
 
-@broken("NOT_CONVERGED", ("digits", "diamonds", "friedman"), worse(), allows=("LR_TOO_LOW",))
+@broken("NOT_CONVERGED", ("digits", "diamonds", "friedman", "waves"), unfinished)
 def one_batch(task: Task, seed: int) -> Training:
-    """All rows in one batch: an epoch is one step (longer steps would help, too)."""
-    return Training(task, seed, epochs=40, batch_size=len(task.x))
+    """All rows in one batch: an epoch is one step, and twenty-five of them are few."""
+    return Training(task, seed, batch_size=len(task.x), optimizer=lm.Adam(1e-2))
 
 
-@broken("NOT_CONVERGED", ("digits", "blobs", "rings"), worse())
+@broken("NOT_CONVERGED", ("digits", "diamonds", "waves", "friedman"), unfinished)
 def short_sgd(task: Task, seed: int) -> Training:
-    """SGD with momentum at a good rate, and two epochs."""
-    return Training(task, seed, epochs=2, optimizer=lm.Momentum(0.02, 0.9))
+    """SGD with momentum at a rate that is as high as it may be, and one epoch."""
+    return Training(task, seed, epochs=1, optimizer=lm.Momentum(0.05, 0.9))
 
 
-@broken("NOT_CONVERGED", ("rings", "waves", "friedman"), worse())
+@broken("NOT_CONVERGED", ("rings", "waves", "friedman", "digits"), unfinished)
 def deep_and_short(task: Task, seed: int) -> Training:
-    """Four layers of tanh need some epochs to begin with; they get four of them."""
-    return Training(task, seed, (24,) * 4, "tanh", epochs=4, optimizer=lm.Adam(1e-3))
+    """Four layers of tanh need some epochs to begin with; they get three of them."""
+    return Training(task, seed, (24,) * 4, "tanh", epochs=3, optimizer=lm.Adam(5e-3))
 
 
 # ---- steps that lead nowhere finite: broken losses and starts, not rates

@@ -49,6 +49,7 @@ CONSEQUENCES: dict[str, dict[str, str]] = {
     },
     "UNSCALED_INPUT": {
         "DIVERGED": "with SGD the longest stable step falls with the square of a column's size",
+        "SATURATED_UNITS": "sums of huge numbers put every tanh at a bound",
         "NO_BETTER_THAN_BASELINE": "predictions that follow one huge column alone can be worse "
         "than a constant",
     },
