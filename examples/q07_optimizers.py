@@ -49,7 +49,7 @@ for i, make in enumerate((lm.Adagrad, lm.RMSprop, lm.SGD, lm.Momentum, lm.Adam))
     path, ends[make.__name__] = paths[rate], arrived[rate]
     losses = loss(*path.T)
     print(f"{make.__name__:9} {rate:6.3f}", *(f"{losses[k]:9.1e}" for k in (10, 50, 100, 200)))
-    left.plot(*path.T, linewidth=6 - 1.3 * i, label=make.__name__)
+    left.plot(*path.T, "o-", markevery=[-1], lw=6 - 1.3 * i, ms=12 - i, label=make.__name__)
     right.semilogy(losses, label=f"{make.__name__}, rate {rate:.3f}")
 assert max(ends["Adam"], ends["Momentum"]) < 1e-3 * min(ends["SGD"], ends["Adagrad"])
 left.plot(1, 1, "k*", markersize=12)

@@ -53,6 +53,7 @@ for ax, options in zip(axes, ((8000, 4, 0.5), (8000, 40, 0.5), (1000, 120, 0)), 
         assert all(history["loss"] > history["val_loss"])  # and nothing is wrong
         print(f"  its rows again: {dropping:.3f} while neurons drop out, {complete:.3f} with all")
 assert verdicts == ["underfitting", "good fit", "overfitting"]
+axes[0].set_ylabel("cross-entropy")
 axes[2].legend()
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
 figure.savefig(f"{folder}/q09_training_and_validation_loss.png", dpi=100)

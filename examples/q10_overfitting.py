@@ -51,7 +51,7 @@ for ax, (name, (option, strengths)) in zip(panels, REMEDIES.items(), strict=True
     print(f"{np.sum(weights == 0):10} of {len(weights)}")
     assert [np.mean(weights == 0) > 0.9, losses[2] > 1.1] == ["L1" in name, name == "nothing"]
     ax.plot(np.transpose([history["train_loss_eval"], history["val_loss"]]))
-    ax.set(title=name, xlabel="epochs", ylim=(0, 3.2), yticks=range(4))
+    ax.set(title=name, xlabel="epochs", ylabel="loss", ylim=(0, 3.2), yticks=range(4))
     ends.plot(losses[:2], [name, name], color="lightgrey", linewidth=5, zorder=0)
     ends.plot(losses[0], name, "C0o", losses[1], name, "C1o", losses[2], name, "kd", markersize=9)
     ends.text(max(losses) + 0.05, name, f"test {losses[2]:.3f}", va="center")
