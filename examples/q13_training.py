@@ -1,8 +1,8 @@
-"""Question: what do training and validation loss tell me, and how do I stop in time?
+"""Question: how do I stop a training in time, and how does it go on after an interruption?
 
-The training loss says how well the net knows the rows it learns from, the validation loss how well
-it does on others. While both fall it learns what holds for all diamonds; once the second rises, it
-learns its own rows by heart. The best weights are those of the turn, and training can stop there.
+Once the validation loss rises, the net learns its own rows by heart (q09). The best weights are
+those of the turn: EarlyStopping waits whether the loss falls again, ends the training if it does
+not, and gives them back. Ctrl-C ends it, too; resume goes on as if nothing had been.
 """
 
 import sys
