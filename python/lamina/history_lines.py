@@ -138,6 +138,7 @@ def marked(values: NDArray[np.float64]) -> list[int]:
 
 
 def width(epochs: int) -> float:
+    """Return how thick a line of so many points is."""
     return 1.6 if epochs <= 200 else 1.0
 
 
