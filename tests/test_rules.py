@@ -99,14 +99,12 @@ def test_overfit_without_a_turn_is_half_of_what_was_learnt():
         assert level(overfit(ended(0.1, val))) == expected
 
 
-def test_overfit_by_heart_needs_a_loss_that_cannot_be_negative():
+def test_overfit_by_heart_needs_a_least_loss():
     train = 0.3 * t.BY_HEART / 2
     assert overfit(ended(train, 0.3)) == []
-    assert level(overfit(ended(train, 0.3, about={"loss": "mse"}))) == "problem"
-    assert level(overfit(ended(train, 0.3, about={"loss": "MeanSquaredError"}))) == "problem"
-    assert overfit(ended(train, 0.3, about={"loss": "GaussianNLL"})) == []
-    assert overfit(ended(train, 0.3, about={"loss": "a function of mine"})) == []
-    assert overfit(ended(0.3 * t.BY_HEART * 2, 0.3, about={"loss": "mse"})) == []
+    assert level(overfit(ended(train, 0.3, least_loss=0.0))) == "problem"
+    assert overfit(ended(train, 0.3, least_loss=-1.0)) == []
+    assert overfit(ended(0.3 * t.BY_HEART * 2, 0.3, least_loss=0.0)) == []
 
 
 # ---- UNDERFIT, NOT_CONVERGED, PLATEAU

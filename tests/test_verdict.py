@@ -46,7 +46,11 @@ UNDER = facts(falling(0.2, 6, rate=0.05), falling(0.22, 6, rate=0.05))
 CASES = {
     "good fit": [GOOD, EARLY],
     "overfitting": [OVER],
-    "underfitting": [UNDER, facts(falling(1.02), falling(1.05))],
+    "underfitting": [
+        UNDER,
+        facts(falling(1.02), falling(1.05)),
+        facts(falling(0.97), falling(0.98), least_loss=0.0),
+    ],
     "undecided": [
         Facts(),
         facts(falling(0.1), []),
@@ -97,6 +101,17 @@ def test_a_plain_network_that_gets_much_further_is_underfitting():
     assert verdict(dataclasses.replace(stuck, trials=[]))[0] == "good fit"
 
 
+def test_who_learns_the_training_rows_alone_is_overfitting():
+    one = facts(falling(0.5), falling(0.98), least_loss=0.0)
+    assert verdict(one)[0] == "overfitting"
+
+
+def test_where_a_plain_network_learns_nothing_nobody_knows():
+    plain = TrialFacts("reference", 30, 0.95, 1.01)
+    one = facts(falling(0.97), falling(0.98), least_loss=0.0, trials=[plain])
+    assert verdict(one)[0] == "undecided"
+
+
 # ---- laws
 
 
@@ -116,7 +131,7 @@ def changed(one, scale, shift):
     }
     ends = {
         name: new(getattr(one, name))
-        for name in ("final_train_loss", "final_val_loss", "baseline_loss")
+        for name in ("final_train_loss", "final_val_loss", "baseline_loss", "least_loss")
     }
     return dataclasses.replace(one, trials=trials, **lists, **ends)
 

@@ -14,9 +14,12 @@ from lamina._config import Configurable, spec_json
 from lamina._isa import core
 from lamina.losses import Loss
 
-__all__ = ["as_loss", "best_constant", "constant_loss", "mean_loss"]
+__all__ = ["as_loss", "best_constant", "constant_loss", "least_loss", "mean_loss"]
 
 _ANY_NUMBERS = {"MeanSquaredError", "Poisson"}  # of _CLOSED, those that take no probabilities
+
+# Losses that may be negative, or whose least value depends on the targets.
+_ANY_LEAST_VALUE = {"CosineSimilarity", "Gamma", "GaussianNLL", "Poisson", "Tweedie"}
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +40,14 @@ def as_loss(loss: Any) -> Any:
     if isinstance(loss, str):
         return Loss.from_spec(json.loads(core.resolve("losses", spec_json(loss))))
     return loss
+
+
+def least_loss(loss: Any) -> float | None:
+    """Return the value below which a loss cannot come, 0; None if it has none, or is a function."""
+    loss = as_loss(loss)
+    if not isinstance(loss, Loss) or type(loss).__name__ in _ANY_LEAST_VALUE:
+        return None
+    return 0.0
 
 
 def constant_loss(loss: Any, constant: Floats, target: NDArray[Any], weight: Any = None) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lamina.baseline import mean_loss
+from lamina.baseline import least_loss, mean_loss
 from lamina.data import Dataset, class_numbers, class_weight_of, class_weights, dataset, split_rows
 from lamina.fitting import FitPlan
 from lamina.heads import Heads
@@ -123,8 +123,9 @@ class GivenData:
             rows = places if data.rows is None else [data.rows[place] for place in places]
             some = whole._replace(rows=rows)
             ending = {"train_loss_eval": measure_sample(self, some)[0]}
-            baseline = self._baseline_loss(some, held_out)
-            return ending if baseline is None else {**ending, "baseline_loss": baseline}
+            baseline, least = self._baseline_loss(some, held_out), self._least_loss()
+            known = {"baseline_loss": baseline, "least_loss": least}
+            return ending | {key: value for key, value in known.items() if value is not None}
 
         return measure
 
@@ -141,6 +142,9 @@ class GivenData:
                 *_counted(other, others.weights, others.rows),
             )
         return None
+
+    def _least_loss(self) -> float | None:
+        return None if self._heads.several else least_loss(self._heads.losses[0])
 
     def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         target = data.targets[0]

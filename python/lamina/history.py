@@ -57,12 +57,13 @@ class History(Record):
         ``weight_norm``, Euclidean, over the layer's trainable weights, and their
         ``update_ratio`` = update_norm / weight_norm, often about 0.001.
     final : dict or None
-        ``{"epoch", "val_loss", "train_loss_eval", "baseline_loss"}`` of the weights that a fit with
-        validation data ended with, both losses measured in the same way: without dropout, on as
-        many rows. Between ``loss``, a mean over an epoch with dropout while the weights moved, and
-        ``val_loss`` no fair comparison is possible. The baseline is the best constant prediction's
-        loss on the validation data, where a formula says which one that is (mean squared error,
-        cross-entropies, Poisson). None where the last epoch was not completed, or of a stream.
+        ``{"epoch", "val_loss", "train_loss_eval", "baseline_loss", "least_loss"}`` of the weights
+        that a fit with validation data ended with, both losses measured in the same way: without
+        dropout, on as many rows. Between ``loss``, a mean over an epoch with dropout while the
+        weights moved, and ``val_loss`` no fair comparison is possible. The baseline is the best
+        constant prediction's loss on the validation data, where a formula says which one that is
+        (mean squared error, cross-entropies, Poisson). The least loss is 0, of a loss that cannot
+        be below. None where the last epoch was not completed, or of a stream.
 
     Examples
     --------

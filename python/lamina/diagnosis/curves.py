@@ -13,7 +13,6 @@ import statistics
 from collections.abc import Sequence
 from typing import TypeGuard
 
-from lamina._isa import core
 from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.facts import Facts, TrialFacts
 
@@ -21,8 +20,8 @@ __all__ = [
     "Ends",
     "Turn",
     "ahead",
-    "cannot_be_negative",
     "ends",
+    "explained",
     "falls_short",
     "finite",
     "is_diverged",
@@ -42,10 +41,6 @@ __all__ = [
     "turn",
     "worth_it",
 ]
-
-
-# Losses that may be negative, or whose least value depends on the targets.
-_ANY_LEAST_VALUE = {"CosineSimilarity", "Gamma", "GaussianNLL", "Poisson", "Tweedie"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,12 +236,15 @@ def is_diverged(facts: Facts) -> bool:
     return reason.startswith("diverged") or any(map(_is_not_a_number, facts.loss[-1:]))
 
 
-def cannot_be_negative(facts: Facts) -> bool:
-    """Tell whether the loss is one of those whose least value is 0, as far as it has a name."""
-    name = facts.about.get("loss")
-    known_ones = core.catalogue()["losses"]
-    found = [one for one in known_ones if name in (one["class"], one["name"], *one["aliases"])]
-    return bool(found) and found[0]["class"] not in _ANY_LEAST_VALUE
+def explained(facts: Facts, loss: float | None) -> float | None:
+    """Return how much of the way from the best constant's loss to the least one a loss has gone.
+
+    Of squared errors it is the share of the variance that is explained. None if either is unknown.
+    """
+    begin, least = facts.baseline_loss, facts.least_loss
+    if not finite(begin) or not finite(least) or not finite(loss) or begin <= least:
+        return None
+    return (begin - loss) / (begin - least)
 
 
 def turn(facts: Facts) -> Turn | None:

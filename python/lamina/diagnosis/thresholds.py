@@ -156,6 +156,13 @@ SMALL_HARM_SHARE = 0.02
 
 # ---- verdict ------------------------------------------------------------------------------------
 
+#: A model that has gone less of the way from the best constant's loss to the least possible one has
+#: learnt hardly anything: of squared errors, less than a twentieth of the variance is explained.
+HARDLY_EXPLAINED = 0.05
+
+#: Below this share of that way one may ask whether more can be had, though the fit is a good one.
+MUCH_EXPLAINED = 0.5
+
 #: Without a trial that goes on, a curve must have this many epochs to show where it goes.
 FEWEST_EPOCHS_TO_JUDGE = 3
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.curves import (
     ahead,
     ends,
+    explained,
     finite,
     is_diverged,
+    learnable,
     room,
     start,
     turn,
@@ -57,9 +61,11 @@ def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
     over = next((one for one in overfit(facts) if one.level == "problem"), None)
     if over is not None:
         return "overfitting", over.message
-    best_constant = finite(facts.baseline_loss)
-    if best_constant and val >= begin:
-        return _no_better(facts, train, val, begin)
+    gained = explained(facts, val)
+    if (finite(facts.baseline_loss) and val >= begin) or (
+        gained is not None and gained < t.HARDLY_EXPLAINED
+    ):
+        return _hardly_better(facts, train, val, begin)
     if ahead(facts, facts.trial("reference")) >= t.MATERIAL_SHARE:
         return "underfitting", f"a plain network gets much further than this ({numbers})."
     longer = facts.trial("longer")
@@ -74,21 +80,29 @@ def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
     return "good fit", _good(facts, numbers)
 
 
-def _no_better(facts: Facts, train: float, val: float, begin: float) -> tuple[str, str]:
-    best = f"one constant for all rows has a validation loss of {begin:.4g}"
-    gap = val - train
-    possible = room(facts)
-    if train < begin and gap >= t.GAP_SHARE * (possible or gap):
+def _hardly_better(facts: Facts, train: float, val: float, begin: float) -> tuple[str, str]:
+    best = f"one constant for all rows has a validation loss of {begin:.4g}, the model {val:.4g}"
+    known, possible = explained(facts, train), room(facts, validation=False)
+    learnt = begin - train >= t.MATERIAL_SHARE * (possible or math.inf)
+    if train < val and (learnt if known is None else known >= t.MATERIAL_SHARE):
         return "overfitting", (
-            f"the model knows its training rows (loss {train:.4g}) and no others: {best}, "
-            f"the model {val:.4g}."
+            f"the model knows its training rows (loss {train:.4g}) and hardly any others: {best}."
         )
-    return "underfitting", f"the model has learnt nothing: {best}, the model {val:.4g}."
+    if not learnable(facts):
+        return "undecided", (
+            f"{best}, and a plain network is no better: the columns may not tell what is asked for."
+        )
+    return "underfitting", f"the model has learnt hardly anything: {best}."
 
 
 def _good(facts: Facts, numbers: str) -> str:
     where = turn(facts)
     text = f"new rows are predicted about as well as the training rows ({numbers})."
+    gained = explained(facts, ends(facts).val)
+    if gained is not None:
+        text += f" That is {gained:.0%} of the way from the best constant's loss to the least one."
+        if gained < t.MUCH_EXPLAINED and facts.trial("reference") is None:
+            text += " Whether more can be had, lm.doctor can tell: it trains a plain network."
     restored = any(one.level == "hint" and one.epoch is not None for one in overfit(facts))
     if where is not None and restored:
         text += f" The validation loss was lowest in epoch {where.epoch}."

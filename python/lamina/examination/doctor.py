@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lamina.baseline import least_loss
 from lamina.data import Dataset
 from lamina.diagnosis import Diagnosis, Facts, diagnose
 from lamina.examination.from_data import baseline_loss, data_facts
@@ -62,6 +63,7 @@ def examine(
     else:
         facts.final_val_loss = visit.loss(trainer, visit.held_out)
     facts.baseline_loss = baseline_loss(visit, visit.seen, visit.judged)
+    facts.least_loss = _least_loss(trainer)
     facts.data = data_facts(visit)
     facts.layers = layer_facts(visit)
     look_at_start(visit, facts.layers)
@@ -204,6 +206,12 @@ def _column_names(model: Model, X: Any) -> list[list[str]]:
             columns = [str(number) for number in range(width)]
         names.append(columns if len(ports) == 1 else [f"{port['name']}[{c}]" for c in columns])
     return names
+
+
+def _least_loss(trainer: Any) -> float | None:
+    """Return what no loss of the model can come below, if all of its outputs have such a value."""
+    values = [least_loss(one) for one in trainer._heads.losses]
+    return None if None in values else 0.0
 
 
 def _about(visit: Visit) -> dict[str, Any]:

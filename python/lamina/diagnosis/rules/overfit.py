@@ -6,7 +6,6 @@ from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.curves import (
     Ends,
     Turn,
-    cannot_be_negative,
     ends,
     finite,
     learnable,
@@ -111,7 +110,8 @@ def _gap(facts: Facts, at: Ends, begin: float) -> list[Finding]:
     assert at.val is not None
     assert at.train is not None
     share = (at.val - at.train) / (begin - at.train)
-    by_heart = cannot_be_negative(facts) and at.train < t.BY_HEART * at.val
+    least = facts.least_loss
+    by_heart = finite(least) and at.train - least < t.BY_HEART * (at.val - least)
     wide = t.WIDE_GAP_SHARE <= share <= 1 - t.LOST_SHARE and learnable(facts)
     if not wide and not by_heart:
         return []
