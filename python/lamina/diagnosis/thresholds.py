@@ -57,9 +57,10 @@ WIDE_GAP_SHARE = 0.5
 
 # ---- convergence --------------------------------------------------------------------------------
 
-#: The curves are still falling if the last third of the epochs brought this share of the gain. An
-#: exponential that has fallen to a tenth has a late share of 0.13; to a hundredth, of 0.04.
-STILL_FALLING_SHARE = 0.1
+#: The curves are still falling if the last third of the epochs brought this share of the gain, on
+#: both rows. An exponential that has fallen to a tenth has a late share of 0.13; to a hundredth, of
+#: 0.04.
+STILL_FALLING_SHARE = 0.06
 
 #: A curve stands still if the last half of its epochs brought less than this share of the gain.
 STANDSTILL_SHARE = 0.02

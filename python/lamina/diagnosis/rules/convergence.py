@@ -161,7 +161,7 @@ def still_falling(facts: Facts) -> bool:
     if where is not None and where.rise > 0:
         return False
     late = late_fall(facts.val_loss)
-    return late is None or late >= t.STILL_FALLING_SHARE * gained / 2
+    return late is None or late >= t.STILL_FALLING_SHARE * gained
 
 
 def stands_still(facts: Facts) -> bool:
