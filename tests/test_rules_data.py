@@ -109,14 +109,14 @@ def test_an_unscaled_target_is_a_problem_if_scaling_it_helps(mean, spread, scale
 @pytest.mark.parametrize(
     ("others", "value", "level"),
     [
-        ([column()], 0.0, "problem"),
+        ([column()], 0.0, "hint"),
         ([column()], 3.0, "problem"),
-        ([column(spread=0.1, common=0.0, common_share=0.99)], 0.0, "hint"),
-        ([column(spread=0.1, common=0.0, common_share=0.9)], 0.0, "problem"),
-        ([column(spread=0.1, common=0.0, common_share=0.99)], 1.0, "problem"),
+        ([column(spread=0.1, common=-0.4, common_share=0.99)], -0.4, "hint"),
+        ([column(spread=0.1, common=-0.4, common_share=0.9)], -0.4, "problem"),
+        ([column(spread=0.1, common=-0.4, common_share=0.99)], 1.0, "problem"),
     ],
 )
-def test_constant_columns_are_normal_beside_nearly_constant_ones(others, value, level):
+def test_constants_are_normal_if_they_are_0_or_beside_nearly_constant_ones(others, value, level):
     constant = ColumnFacts("7", value, 0.0, value, value)
     found = rules.constant_input(facts(constant, *others))
     assert levels(found) == [("CONSTANT_INPUT", level)]
@@ -258,6 +258,27 @@ def test_nothing_was_learnt_if_a_plain_network_learns_nothing(
     )
     known.layers = [LayerFacts("dense", shrunk=shrunk)]
     assert [one.level for one in no_better_than_baseline(known)] == expected
+
+
+@pytest.mark.parametrize(
+    ("dead", "saturated", "output", "level"),
+    [
+        (0.4, math.nan, False, "problem"),
+        (0.6, math.nan, False, "hint"),
+        (math.nan, 0.6, False, "hint"),
+        (1.0, math.nan, True, "problem"),  # its activation cannot give the targets
+    ],
+)
+def test_silent_layers_are_the_cause_of_a_constant(dead, saturated, output, level):
+    known = facts(
+        trials={"reference": 0.5, "again_slower": 1.0},
+        model_loss=1.0,
+        constant_loss=1.0,
+        prediction_spread=0.0,
+    )
+    values = {"dead": [0.0, dead], "saturated": [0.0, saturated]}
+    known.layers = [LayerFacts("dense", output=output, values=values)]
+    assert levels(no_better_than_baseline(known)) == [("NO_BETTER_THAN_BASELINE", level)]
 
 
 def test_without_trials_nobody_knows_whether_there_is_more_to_learn():

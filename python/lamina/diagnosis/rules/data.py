@@ -110,10 +110,11 @@ def _shown_by(facts: Facts, alone: str, other: str, name: str) -> tuple[str, str
 def constant_input(facts: Facts) -> list[Finding]:
     """CONSTANT_INPUT: columns with one value in all training rows.
 
-    A hint if they are but the last of many columns that are nearly always the same, as the pixels
-    at the border of pictures: there more rows would bring other values. A problem if not, and if
-    validation rows have other values, which no weight has been trained for. Layers that scale make
-    such columns 0, where they do no harm.
+    A column of zeros does no harm, nor does one that a layer scales, which makes it 0. Other values
+    are added to every unit, as a second bias. They are a hint if many columns are nearly always
+    the same, as the pixels at the border of pictures, where more rows would bring other values;
+    else a problem. So is a column that is another in validation rows, as no weight has been trained
+    for that.
     """
     data = facts.data
     constant = [] if data is None else [c for c in data.columns if c.spread == 0]
@@ -121,7 +122,7 @@ def constant_input(facts: Facts) -> list[Finding]:
         return []
     read = [column for column in constant if not column.scaled]
     changing = [column for column in read if _changes(column, data)]
-    strange = [column for column in read if not _is_background(column, data.columns)]
+    strange = [c for c in read if c.low != 0 and not _is_background(c, data.columns)]
     found = changing or strange
     column = (found or constant)[0]
     others = f" (and {len(constant) - 1} more)" if constant[1:] else ""

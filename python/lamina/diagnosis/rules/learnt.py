@@ -60,8 +60,8 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
     """NO_BETTER_THAN_BASELINE: a problem if a plain network is no better than a constant either.
 
     Then the cause lies in the data. And if the model itself has become a constant, which it is at
-    a tenth of the rate, too: by a penalty, by how it begins, or by what its output can give. Else
-    other findings say where the cause lies: a hint. So it is without trials.
+    a tenth of the rate, too, and no hidden layer is silent: by a penalty, or by what its output can
+    give. Else other findings say where the cause lies: a hint. So it is without trials.
     """
     data = facts.data
     if data is None or data.model_loss is None or data.constant_loss is None:
@@ -72,6 +72,7 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
     plain, base, slower = facts.trial("reference"), facts.baseline_loss, facts.trial("again_slower")
     beaten = plain is not None and base is not None and _is_beaten(loss_of(plain), base)
     same = data.prediction_spread is not None and data.prediction_spread < t.SAME_PREDICTIONS
+    same = same and not _has_silent_layers(facts)
     same = same or any(layer.shrunk >= t.SHRUNK_SHARE for layer in facts.layers)
     if slower is not None and base is not None:  # else it is the rate that has done it
         same = same and _is_beaten(loss_of(slower), base)
@@ -95,6 +96,17 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
             {"loss": loss, "constant_loss": constant},
         )
     ]
+
+
+def _has_silent_layers(facts: Facts) -> bool:
+    """Tell whether most units of a hidden layer are dead or saturated, so that nothing passes."""
+    bounds = {"dead": t.DEAD_SHARE, "saturated": t.SATURATED_SHARE}
+    return any(
+        layer.values.get(name, [0.0])[-1] >= bound
+        for layer in facts.layers
+        if not layer.output
+        for name, bound in bounds.items()
+    )
 
 
 def _is_beaten(loss: float, constant: float) -> bool:
