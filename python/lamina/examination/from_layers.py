@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from lamina._isa import core
 from lamina.diagnosis import LayerFacts
 from lamina.examination.from_start import norms_of
 from lamina.examination.trials import copied
 from lamina.examination.visit import Visit, taken
-from lamina.history import History
-from lamina.history_facts import layers_of
 from lamina.network import flat_specs
 from lamina.watching import layer_values, measure_sample
 
@@ -25,15 +24,31 @@ _ZERO = 1e-4  # weights below this are 0
 def layer_facts(visit: Visit) -> list[LayerFacts]:
     """Return what is known of each layer that has outputs of its own."""
     trainer = visit.trainer
-    history = trainer.history
-    if not history.layers:
-        history = History()
-        history.layers = _now(visit)
-    layers = layers_of(history, trainer.model)
-    specs = {one["name"]: one for one in flat_specs(json.loads(trainer.model._core.spec)["layers"])}
-    for layer in layers:
-        layer.shrunk = _shrunk(trainer.model, specs.get(layer.name, {}))
-    return layers
+    model = trainer.model
+    values = trainer.history.layers or _now(visit)
+    specs = {one["name"]: one for one in flat_specs(json.loads(model._core.spec)["layers"])}
+    outputs = {one["name"] for one in model._core.outputs()}
+    return [
+        LayerFacts(
+            layer["name"],
+            layer["class"],
+            _activation(specs.get(layer["name"], {}).get("activation")),
+            layer["name"] in outputs,
+            int(np.prod(layer["output_shapes"][0])),
+            {key: list(map(float, known)) for key, known in values[layer["name"]].items()},
+            shrunk=_shrunk(model, specs.get(layer["name"], {})),
+        )
+        for layer in model._core.layers()
+        if layer["name"] in values
+    ]
+
+
+def _activation(spec: Any) -> str:
+    """Return the name of an activation from its description."""
+    if not isinstance(spec, dict):
+        return "linear"
+    known = core.catalogue()["activations"]
+    return next((str(one["name"]) for one in known if one["class"] == spec["class"]), "linear")
 
 
 def _shrunk(model: Any, spec: Any) -> float:
