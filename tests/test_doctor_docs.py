@@ -41,4 +41,7 @@ def test_the_snippets_run():
         "underfitting",
         "True",
         "[]",
+        "['UNSCALED_INPUT'] 3",
+        "True",
+        "True",
     ]
