@@ -84,14 +84,13 @@ _LIMIT = 5.0  # spreads, beyond which outliers are bent back
 
 
 def _scale_of(columns: NDArray[Any]) -> Scale:
-    """Return centers and spreads that outliers do not move, where the quartiles differ."""
+    """Return medians and spreads that outliers do not move; see lm.RobustScale."""
     numbers = np.asarray(columns, np.float64)
     numbers = np.where(np.isnan(numbers).all(axis=0), 0.0, numbers)
     low, middle, high = np.nanquantile(numbers, [0.25, 0.5, 0.75], axis=0)
-    mean, spread = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
-    robust = high > low
-    spread = np.where(robust, (high - low) / 1.349, np.where(spread > 0, spread, 1.0))
-    return np.where(robust, middle, mean), spread
+    half = (np.nanmax(numbers, axis=0) - np.nanmin(numbers, axis=0)) / 2
+    spread = np.where(high > low, (high - low) / 1.349, half)  # 1.349: a normal column's is 1
+    return middle, np.where(spread > 0, spread, 1.0)
 
 
 def _plain_scale_of(columns: NDArray[Any]) -> Scale:

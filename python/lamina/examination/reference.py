@@ -16,7 +16,7 @@ from lamina.layers import (
     Flatten,
     Impute,
     Input,
-    Normalization,
+    RobustScale,
     Scale,
 )
 from lamina.model import Model
@@ -74,7 +74,7 @@ def _prepared(port: Any, values: Any) -> Any:
     end = port if len(port.shape) == 1 else Flatten()(port)
     if values.dtype.kind == "f" and np.isnan(values).any():
         end = Impute()(end)
-    return Normalization()(end)
+    return RobustScale()(end)
 
 
 def _end(visit: Visit, place: int) -> Any:
