@@ -54,8 +54,7 @@ def short_leash(task: Task, seed: int) -> Training:
 @broken("UNDERFIT", ("digits", "blobs"), worse())
 def bottleneck(task: Task, seed: int) -> Training:
     """Wide layers, and one of a single unit between them."""
-    layers = [lm.Dense(48, activation="relu"), lm.Dense(1, activation="tanh")]
-    layers.append(lm.Dense(48, activation="relu"))
+    layers = [lm.Dense(units, activation="tanh") for units in (48, 1, 48)]
     rate = lm.Adam(1e-2)
     return Training(task, seed, layers=layers, epochs=60, patience=10, optimizer=rate)
 
