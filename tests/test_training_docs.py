@@ -51,10 +51,11 @@ def test_the_snippets_run(tmp_path, monkeypatch):
     ]
 
 
-def test_the_picture_of_a_history_can_be_drawn_anew(tmp_path):
+def test_the_pictures_of_histories_can_be_drawn_anew(tmp_path):
     pytest.importorskip("matplotlib")
     script = ROOT / "docs" / "draw_history.py"
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=120)
-    assert (tmp_path / "history.png").stat().st_size > 10_000
-    assert "(gallery/history.png)" in PAGE.read_text(encoding="utf-8")
-    assert (ROOT / "docs" / "gallery" / "history.png").exists()
+    for name in ("history.png", "history-layers.png"):
+        assert (tmp_path / name).stat().st_size > 10_000
+        assert f"(gallery/{name})" in PAGE.read_text(encoding="utf-8")
+        assert (ROOT / "docs" / "gallery" / name).exists()

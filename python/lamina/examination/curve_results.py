@@ -234,7 +234,7 @@ class LearningCurve(Curve):
             return [f"{both}."]
         return [
             f"{both}, the same within chance: a larger model or better inputs may help, more rows "
-            "or regularisation will not."
+            "or regularisation hardly will."
         ]
 
 
