@@ -7,6 +7,7 @@ from lamina.diagnosis.curves import (
     Ends,
     Turn,
     ends,
+    explained,
     finite,
     learnable,
     start,
@@ -31,7 +32,7 @@ def overfit(facts: Facts) -> list[Finding]:
     at, begin, where = ends(facts), start(facts), turn(facts)
     if at.train is None or at.val is None or begin is None or begin <= at.train:
         return []
-    if at.val - at.train < t.GAP_SHARE * (begin - at.train):
+    if at.val - at.train < t.GAP_SHARE * (begin - at.train) or _knows_nothing(facts, at):
         return []
     if where is None or not _has_turned(where):
         return _gap(facts, at, begin)
@@ -48,6 +49,12 @@ def overfit(facts: Facts) -> list[Finding]:
     if _lost(where, at, begin, held=False) >= t.LOST_SHARE:
         return [_restored(where, at)]
     return []
+
+
+def _knows_nothing(facts: Facts, at: Ends) -> bool:
+    """Tell whether next to nothing was learnt of the training rows either."""
+    known = explained(facts, at.train)
+    return known is not None and known < t.MATERIAL_SHARE
 
 
 def _has_turned(where: Turn) -> bool:
