@@ -86,6 +86,16 @@ def test_a_validation_split_is_drawn_again():
     assert facts.about["left_out"] == ["all trials: time_budget is 0"]
 
 
+def test_of_other_data_no_split_is_drawn():
+    """They may be the very rows that were trained on."""
+    X, y = data(600)
+    trainer = trained(X, y, validation_split=0.25)
+    before = trainer._split
+    facts = examine(trainer.model, trainer, X[:450], y[:450], time_budget=0)
+    assert (facts.data.rows, facts.data.validation_rows) == (450, 0)
+    assert trainer._split is before
+
+
 def test_losses_are_those_of_evaluate():
     (X, y), held_out = data(), data(200, 1)
     trainer = trained(X, y)
@@ -108,6 +118,7 @@ def test_without_validation_rows_it_says_so():
     assert diagnosis.verdict == "undecided"
     assert diagnosis.left_out == ["new rows: there are no validation data that would tell of them"]
     assert "not looked at: new rows" in repr(diagnosis)
+    assert "not looked at: new rows" in diagnosis._repr_html_()
 
 
 def test_many_rows_are_sampled():

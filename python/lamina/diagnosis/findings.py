@@ -114,4 +114,6 @@ class Diagnosis(Sequence[Finding]):
             for one in self._findings
         )
         verdict = f"<b>{html.escape(self.verdict)}</b>: {html.escape(self.reason)}"
-        return f"<div><p>{verdict}</p>{f'<table>{rows}</table>' if rows else ''}</div>"
+        table = f"<table>{rows}</table>" if rows else ""
+        rest = "".join(f"<p>not looked at: {html.escape(one)}</p>" for one in self.left_out)
+        return f"<div><p>{verdict}</p>{table}{rest}</div>"

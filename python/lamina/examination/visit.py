@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data import Dataset, class_numbers, class_weight_of, split_rows
+from lamina.data import Dataset, class_numbers, class_weight_of
 from lamina.sparse import Csr
 
 __all__ = ["MEASURED_ROWS", "TRAINED_ROWS", "Visit", "as_given", "head_of_classes", "taken"]
@@ -116,17 +116,15 @@ def head_of_classes(trainer: Any) -> int | None:
     return next((place for place, head in enumerate(heads) if head["classes"]), None)
 
 
-def _split_again(trainer: Any, data: Dataset, plan: Any) -> tuple[Dataset, Dataset]:
+def _split_again(trainer: Any, data: Dataset, plan: Any) -> tuple[Dataset, Dataset | None]:
     """Hold out the rows that a fit with validation_split held out, if these are its data."""
-    heads = trainer._core.heads()
-    pairs = zip(data.targets, heads, strict=True)
-    given = [(target, head["classes"]) for target, head in pairs if target is not None]
-    classes = [target for target, of_classes in given if of_classes]
-    target = classes[0] if classes else given[0][0]
-    train, held_out = split_rows(
-        target, plan.validation_split, trainer.seed, stratify=bool(classes), shuffle=plan.shuffle
-    )
-    return data._replace(rows=train), data._replace(rows=held_out)
+    before = trainer._split
+    try:
+        train, held_out = trainer._hold_out(data, plan.validation_split, plan.shuffle)
+        same = before is None or trainer._split is before
+    finally:
+        trainer._split = before
+    return (train, held_out) if same else (data, None)
 
 
 def _drawn(rng: np.random.Generator, data: Dataset, most: int) -> NDArray[np.intp]:
