@@ -1,5 +1,6 @@
 """lm.doctor: what it looks at, what it finds, and that it changes nothing."""
 
+import copy
 import json
 
 import numpy as np
@@ -239,6 +240,47 @@ def test_a_loss_of_ones_own():
     assert facts.about["loss"] == "relative"
     assert facts.baseline_loss > facts.trial("reference").val_loss
     assert facts.trial("scaled_target") is None  # it would be another loss
+
+
+def a_function(step):
+    return 1e-3
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"optimizer": lm.SGD(1e9)},  # diverges in the first epoch
+        {"optimizer": lm.Adam(a_function)},
+        {"layers": [lm.Dense(4), lm.Dropout(lm.schedules.Function(a_function)), lm.Dense(1)]},
+        {"layers": [lm.Dense(4, trainable=False), lm.Dense(1)]},
+        {"layers": [lm.Model([lm.Input(3), lm.Dense(4)]), lm.Residual([lm.Dense(4)]), lm.Dense(1)]},
+        {"layers": [lm.Dense(1, "softplus")], "loss": "poisson"},
+        {"sample_weight": np.r_[np.ones(30), np.zeros(30)]},
+        {"rows": 3},
+        {"target": 0.0},
+        {"dtype": np.int16},
+        {"dtype": bool},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:diverged")
+def test_odd_trainings_can_be_examined(how):
+    rng = np.random.default_rng(0)
+    X = (3 * rng.normal(size=(60, 3))).astype(how.get("dtype", float))[: how.get("rows")]
+    y = how.get("target", 1.0) * np.abs(X[:, :1].astype(float))
+    weight = how.get("sample_weight")
+    trainer = trained(
+        *(X, y),
+        layers=how.get("layers", [lm.Dense(4, "relu"), lm.Dense(1)]),
+        loss=how.get("loss", "mse"),
+        optimizer=copy.deepcopy(how.get("optimizer")),
+        sample_weight=weight,
+    )
+    before = everything_of(trainer)
+    facts = examine(trainer.model, trainer, X, y, (X[:2], y[:2]), sample_weight=weight)
+    assert everything_of(trainer) == before
+    assert facts.trial("reference") is not None
+    assert repr(diagnose(facts)) == repr(diagnose(Facts.from_dict(facts.to_dict())))
 
 
 # ---- what it refuses

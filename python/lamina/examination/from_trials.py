@@ -30,11 +30,14 @@ _PATIENCE = 5  # of its 20 points
 def trial_facts(visit: Visit, facts: Facts, time_budget: float) -> list[TrialFacts]:
     """Make all trials that say something of these facts; note those that cannot be made."""
     found = []
+    failed: dict[str, list[str]] = {}  # by the reason
     for name, make in _trials(Trials(visit, time_budget), facts):
         try:
             found.append(make())
         except (TooLargeError, ValueError, TypeError, RuntimeError) as error:
-            visit.left_out.append(f"the trial {name!r}: {error}")
+            failed.setdefault(str(error), []).append(name)
+    for reason, names in failed.items():
+        visit.left_out.append(f"trial{'s'[: len(names) - 1]} {', '.join(names)}: {reason}")
     return found
 
 
