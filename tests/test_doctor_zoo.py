@@ -57,6 +57,7 @@ def test_right_is_the_cause_and_nothing_untrue(
     row = zoo("doctor.page").Row("LR_TOO_HIGH")
     row.add(specimen(zoo, "lr_too_high/adam"), problems)
     assert (row.trainings, row.found, row.right, dict(row.wrong)) == (1, found, right, wrong)
+    assert row.beside == (right and len(problems) - 1)
     assert len(row.misses) == 1 - right
 
 
@@ -70,7 +71,7 @@ def test_a_healthy_training_has_no_problems(zoo: Any) -> None:
 def test_what_is_not_proven_is_not_counted(zoo: Any) -> None:
     row = zoo("doctor.page").Row("LR_TOO_HIGH")
     row.add(specimen(zoo, "lr_too_high/adam", proven=False), ["LR_TOO_HIGH"])
-    assert (row.trainings, row.right, row.unproven) == (0, 0, 1)
+    assert (row.trainings, row.right, row.unproven, row.unproven_right) == (0, 0, 1, 1)
 
 
 def test_a_doctor_that_fails_is_not_right(zoo: Any) -> None:

@@ -31,7 +31,9 @@ class Row:
     trainings: int = 0
     found: int = 0  # the cause was among the problems
     right: int = 0  # and no problem that the training does not have
+    beside: int = 0  # of the right ones: with a further problem that the entry allows
     unproven: int = 0  # trainings that are not what they should be: not counted
+    unproven_right: int = 0  # of these
     wrong: Counter[str] = field(default_factory=Counter)
     misses: list[str] = field(default_factory=list)
 
@@ -44,14 +46,17 @@ class Row:
         """Count a training."""
         entry = ENTRIES[one.entry]
         self.entries.add(one.entry)
+        right = entry.right(problems) and not one.failed
         if not one.proven:
             self.unproven += 1
+            self.unproven_right += right
             return
         self.trainings += 1
         self.found += entry.code in problems
         self.wrong.update(entry.wrong(problems))
-        if entry.right(problems) and not one.failed:
+        if right:
             self.right += 1
+            self.beside += len(problems) > 1
         else:
             said = one.failed or ", ".join(problems) or "nothing"
             self.misses.append(f"{one.entry} on {one.set}, seed {one.seed}: {said}")
@@ -189,10 +194,13 @@ def _totals(result: Result) -> list[str]:
         + (f", missed by {', '.join(result.missed)}" if result.missed else ""),
         f"recall over all: {right} of {count} ({result.recall:.3f}), mean of the codes "
         f"{result.mean_recall:.3f}; wanted {RECALL_OVER_ALL}",
+        f"further problems beside the cause, which the entries allow: in "
+        f"{sum(row.beside for row in result.rows)} of the right trainings",
         f"healthy: {len(well.entries)} entries, {well.trainings} trainings, "
         f"{well.trainings - well.right} with a false problem, {well.wrong.total()} problems in all "
         f"({_codes(well.wrong)}): {20 * result.false_alarms:.2f} in 20; wanted at most 1",
-        f"left out because their proof did not hold: {unproven.total()} ({_codes(unproven)})",
+        f"left out because their proof did not hold: {unproven.total()} ({_codes(unproven)}), of "
+        f"which {sum(row.unproven_right for row in [*result.rows, well])} would be right",
         f"targets: {'all reached' if result.holds else 'NOT all reached'}",
     ]
 
