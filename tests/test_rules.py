@@ -318,6 +318,14 @@ def test_shares_of_units(rule, name, problem, hint):
     assert level(rule(unharmed)) == "hint"
 
 
+def test_layers_do_no_harm_if_much_is_explained():
+    """Without a plain network beside it, the curves know that much."""
+    half = layers(dead=[t.DEAD_SHARE, 0.0, math.nan])
+    assert level(dead_units(ended(0.2, 0.2, layers=half))) == "problem"
+    for val, expected in ((0.6, "problem"), (0.4, "hint")):
+        assert level(dead_units(ended(0.3, val, layers=half, least_loss=0.0))) == expected
+
+
 def test_a_sure_output_is_not_saturated_but_a_dead_one_is_dead():
     shares = [0.0, 0.0, 1.0]
     assert saturated_units(ended(0.5, 0.5, layers=layers(saturated=shares))) == []

@@ -215,11 +215,15 @@ def learnable(facts: Facts) -> bool:
 
 
 def falls_short(facts: Facts, share: float) -> bool:
-    """Tell whether the plain network is ahead by this share; without one nobody knows: True."""
+    """Tell whether the plain network is ahead by this share.
+
+    Without one nobody knows, but a model that explains much cannot be far behind.
+    """
     plain = facts.trial("reference")
     at, possible = judged(ends(facts)), room(facts)
     if plain is None or at is None:
-        return True
+        gained = explained(facts, at)
+        return gained is None or gained < t.MUCH_EXPLAINED
     other = judged(plain)
     return other is not None and math.isfinite(other) and _share(at - other, possible) >= share
 

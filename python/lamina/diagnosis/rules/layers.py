@@ -138,9 +138,11 @@ def exploding_gradient(facts: Facts) -> list[Finding]:
 
 
 def _is_missed(facts: Facts) -> bool:
-    """Tell whether the plain network does better on training rows, too; without one: True."""
+    """Tell whether the plain network does better on training rows, too."""
     plain = facts.trial("reference")
-    return plain is None or is_diverged(facts) or ahead(facts, plain) >= t.HARM_SHARE
+    if plain is None or is_diverged(facts):
+        return falls_short(facts, t.HARM_SHARE)
+    return ahead(facts, plain) >= t.HARM_SHARE
 
 
 def _began_saturated(layer: LayerFacts) -> bool:
