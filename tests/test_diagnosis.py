@@ -1,11 +1,25 @@
 """The diagnosis as a whole: the list of codes, and causes before consequences."""
 
-import pytest
+import json
+import math
 
-from lamina.diagnosis import CODES, Facts, Finding, diagnose
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lamina.diagnosis import (
+    CODES,
+    DataFacts,
+    Facts,
+    Finding,
+    LayerFacts,
+    TrialFacts,
+    diagnose,
+)
 from lamina.diagnosis.codes import EXPLAINED_BY
 from lamina.diagnosis.diagnose import causes_first
 from lamina.diagnosis.rules import all_rules
+from lamina.history_record import LAYER_STATISTICS
 
 
 def finding(code, level="problem"):
@@ -49,3 +63,66 @@ def test_a_hint_explains_nothing():
 def test_what_no_other_explains_stays():
     both = [finding("TRAIN_VALIDATION_SHIFT"), finding("DEAD_UNITS")]
     assert causes_first(both) == both
+
+
+# ---- whatever the numbers are
+
+number = st.one_of(
+    st.floats(-1e30, 1e30), st.sampled_from([0.0, 1.0, math.nan, math.inf, -math.inf])
+)
+curve = st.lists(number, max_size=12)
+maybe = st.one_of(st.none(), number)
+rates = st.lists(st.floats(0, 1), max_size=12)
+layer = st.builds(
+    LayerFacts,
+    name=st.sampled_from(["dense", "dense_1"]),
+    output=st.booleans(),
+    values=st.dictionaries(st.sampled_from(LAYER_STATISTICS), curve),
+    start=st.dictionaries(st.sampled_from(LAYER_STATISTICS), number),
+    alike=st.one_of(st.none(), st.floats(0, 1)),
+)
+trial = st.builds(
+    TrialFacts,
+    name=st.sampled_from(["reference", "longer", "slower", "faster", "again", "again_slower"]),
+    epochs=st.integers(0, 20),
+    train_loss=number,
+    val_loss=number,
+    steps=st.integers(0, 100),
+)
+
+
+@st.composite
+def any_facts(draw):
+    loss = draw(curve)
+    return Facts(
+        loss=loss,
+        val_loss=draw(st.one_of(st.just([]), st.lists(number, min_size=12, max_size=12))),
+        train_loss_eval=draw(st.one_of(st.just([]), st.just(loss))),
+        learning_rate=draw(rates),
+        epoch=list(range(len(loss))),
+        final_train_loss=draw(maybe),
+        final_val_loss=draw(maybe),
+        baseline_loss=draw(maybe),
+        least_loss=draw(st.one_of(st.none(), st.just(0.0))),
+        layers=draw(st.lists(layer, max_size=3)),
+        trials=draw(st.lists(trial, max_size=6)),
+        data=draw(st.one_of(st.none(), st.just(DataFacts(rows=100)))),
+        about={"batch_size": 32},
+    )
+
+
+@given(any_facts())
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_numbers_are_too_strange(facts):
+    found = diagnose(facts)
+    assert found.verdict in ("good fit", "underfitting", "overfitting", "undecided")
+    assert found.reason.strip()
+    for one in found:
+        assert one.code in CODES
+        assert one.level in ("problem", "hint")
+        assert not one.message[0].islower()
+        assert one.message.strip().endswith(".")
+        assert one.suggestion.endswith(".")
+        assert "None" not in one.message
+    assert str(found)
+    assert json.loads(json.dumps(found.to_dict()))["verdict"] == found.verdict

@@ -57,7 +57,8 @@ def verdict(facts: Facts) -> tuple[str, str]:
 
 def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
     begin, numbers = start(facts), f"training loss {train:.4g}, validation loss {val:.4g}"
-    assert begin is not None
+    if begin is None:
+        return "undecided", f"nobody knows what these losses are to be compared with ({numbers})."
     over = next((one for one in overfit(facts) if one.level == "problem"), None)
     if over is not None:
         return "overfitting", over.message

@@ -155,7 +155,7 @@ def still_falling(facts: Facts) -> bool:
     fall = late_fall(train_curve(facts)[0])
     if begin is None or fall is None or at.train is None:
         return False
-    gained = max(begin, *known(train_curve(facts)[0][:1])) - at.train
+    gained = max([begin, *known(train_curve(facts)[0][:1])]) - at.train
     if gained <= 0 or fall < t.STILL_FALLING_SHARE * gained:
         return False
     if where is not None and where.rise > 0:

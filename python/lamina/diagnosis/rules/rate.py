@@ -35,7 +35,9 @@ def diverged(facts: Facts) -> list[Finding]:
     """DIVERGED: the training ended because the loss or the weights were no numbers any more."""
     if not is_diverged(facts):
         return []
-    reason = (facts.stop_reason or "the loss is not finite").split("; the weights are back")[0]
+    reason = (facts.stop_reason or "diverged: the loss is not finite").split(
+        "; the weights are back"
+    )[0]
     return [
         Finding(
             "DIVERGED",
