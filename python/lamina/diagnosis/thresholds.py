@@ -2,9 +2,9 @@
 
 They are shares and ratios, so they hold for any loss, unit and size. The *gain* is how far a loss
 came down from that of the best constant prediction (without it: from the first epoch's); "a tenth
-of the gain" means the same for a mean squared error in pounds and for a cross-entropy. There are
-few of them, and none is fitted: healthy and broken trainings lie apart by a factor of three or
-more on most of them.
+of the gain" means the same for a mean squared error in pounds and for a cross-entropy. None
+of them is fitted: any one may be halved or doubled, and something else is said of at most one in
+forty trainings of the zoo that they were chosen on (bench/doctor).
 """
 
 # ---- what is worth speaking of ------------------------------------------------------------------

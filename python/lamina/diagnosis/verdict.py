@@ -15,10 +15,9 @@ from lamina.diagnosis.curves import (
     room,
     start,
     turn,
-    worth_it,
 )
 from lamina.diagnosis.facts import Facts
-from lamina.diagnosis.rules.convergence import still_falling
+from lamina.diagnosis.rules.convergence import not_converged, still_falling
 from lamina.diagnosis.rules.overfit import overfit
 
 __all__ = ["verdict"]
@@ -69,10 +68,10 @@ def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
         return _hardly_better(facts, train, val, begin)
     if ahead(facts, facts.trial("reference")) >= t.MATERIAL_SHARE:
         return "underfitting", f"a plain network gets much further than this ({numbers})."
-    longer = facts.trial("longer")
-    if worth_it(facts, longer) or (longer is None and still_falling(facts)):
+    known = facts.trial("longer") is not None
+    if (known and not_converged(facts)) or (not known and still_falling(facts)):
         return "underfitting", f"both losses were still falling at the end ({numbers})."
-    if longer is None and len(facts.epoch) < t.FEWEST_EPOCHS_TO_JUDGE:
+    if not known and len(facts.epoch) < t.FEWEST_EPOCHS_TO_JUDGE:
         return "undecided", (
             f"after {len(facts.epoch)} epochs nobody knows where the losses go ({numbers})."
         )
