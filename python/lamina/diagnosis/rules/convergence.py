@@ -79,13 +79,16 @@ def not_converged(facts: Facts) -> list[Finding]:
     few = steps(facts) < t.FEW_STEPS and ahead(facts, longer) >= t.FEW_STEPS_SHARE * missing(facts)
     if not (worth_it(facts, longer) or few) or not falls_short(facts, t.SMALL_SHARE):
         return []
+    known = at.val is not None
+    new_rows = (
+        f" and the validation loss from {at.val:.4g} to {longer.val_loss:.4g}" if known else ""
+    )
     return [
         Finding(
             "NOT_CONVERGED",
             "problem",
             f"{longer.epochs} more epochs bring the training loss from {at.train:.4g} to "
-            f"{longer.train_loss:.4g} and the validation loss from {_number(at.val)} to "
-            f"{_number(longer.val_loss)}.",
+            f"{longer.train_loss:.4g}{new_rows}.",
             _LONGER,
             {
                 "train_loss": at.train,

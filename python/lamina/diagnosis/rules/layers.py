@@ -152,11 +152,11 @@ def _began_saturated(layer: LayerFacts) -> bool:
 def _share_finding(
     code: str, layer: LayerFacts, share: float, is_problem: bool, what: str, suggestion: str
 ) -> Finding:
-    of = f" of {layer.units}" if layer.units else ""
+    count = f" {layer.units}" if layer.units else ""
     return Finding(
         code,
         "problem" if is_problem else "hint",
-        f"{share:.0%} of the{of} units of {layer.name} {what}.",
+        f"{share:.0%} of the{count} units of {layer.name} {what}.",
         suggestion,
         {"share": share, "units": layer.units},
         layer=layer.name,
