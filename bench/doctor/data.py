@@ -20,6 +20,7 @@ SETS: dict[str, Callable[[np.random.Generator, Places], Task]] = {
     "digits": real.digits,
     "diamonds": real.diamonds,
     "blobs": lambda rng, places: synthetic.blobs(rng),
+    "clouds": lambda rng, places: synthetic.clouds(rng),
     "rings": lambda rng, places: synthetic.rings(rng),
     "friedman": lambda rng, places: synthetic.friedman(rng),
     "waves": lambda rng, places: synthetic.waves(rng),
@@ -27,11 +28,11 @@ SETS: dict[str, Callable[[np.random.Generator, Places], Task]] = {
     "bike": real.bike,
     "fashion": real.fashion,
 }
-TUNING = ("digits", "diamonds", "blobs", "rings", "friedman", "waves")
+TUNING = ("digits", "diamonds", "blobs", "clouds", "rings", "friedman", "waves")
 REPORT = ("magic", "bike", "fashion")
 KINDS = (  # pictures, tables with classes, tables with a number
     ("digits", "fashion"),
-    ("blobs", "rings", "magic"),
+    ("blobs", "clouds", "rings", "magic"),
     ("diamonds", "friedman", "waves", "bike"),
 )
 

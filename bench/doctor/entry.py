@@ -70,7 +70,11 @@ def _registered(
 
 
 def _everywhere(on: Sequence[str]) -> tuple[str, ...]:
-    """Add the sets of the report that are of their kind: pictures, classes, a number."""
+    """Add the sets of the report that are of their kind (pictures, classes, a number), and clouds.
+
+    Clouds are blobs that overlap: whatever is shown on one is shown on the other.
+    """
     assert set(on) <= set(TUNING), on
     kinds = [kind for kind in KINDS if set(on) & set(kind)]
-    return (*on, *(name for name in REPORT if any(name in kind for kind in kinds)))
+    beside = ["clouds"] if "blobs" in on else []
+    return (*on, *beside, *(name for name in REPORT if any(name in kind for kind in kinds)))

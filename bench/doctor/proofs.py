@@ -159,14 +159,15 @@ def no_better(done: Trained, before: Task, plain: Plain) -> tuple[bool, str]:
     return not done.score < 0.97 * base, f"error {done.score:.3g}, a constant's {base:.3g}"
 
 
-def well(factor: float = 1.25) -> Proof:
+def well(factor: float = 1.25, *, untouched: bool = False) -> Proof:
     """It is hardly worse than the plain training on the same data, and than its own best epoch.
 
-    And it beats a constant.
+    And it beats a constant. `untouched`: on the data as they were before, in the same units.
     """
 
     def proof(done: Trained, before: Task, plain: Plain) -> tuple[bool, str]:
-        better, base = plain(done.task).score, constant_error(done.task)
+        better = plain(before if untouched else done.task).score
+        base = constant_error(done.task)
         words = f"error {done.score:.3g}, plain {better:.3g}, a constant's {base:.3g}"
         kept = done.training.patience is not None
         losses = done.history["val_loss"]

@@ -1,4 +1,4 @@
-"""Data made by formulas: two families of classes, two of numbers. Every seed draws anew."""
+"""Data made by formulas: three families of classes, two of numbers. Every seed draws anew."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def blobs(rng: np.random.Generator) -> Task:
     label, cloud = rng.integers(0, 4, count), rng.integers(0, 3, count)
     x = centres[label, cloud] + rng.normal(0.0, 0.75, (count, 12))
     return prepared("blobs", _in_units(x, rng), label, ROWS, rng, classes=4)
+
+
+def clouds(rng: np.random.Generator) -> Task:
+    """Two classes that nobody can part: what is seen of a row leaves it open for many of them."""
+    x = rng.normal(0.0, 1.0, (sum(ROWS), 8))
+    bent = 1.5 * x[:, 0] * x[:, 1] + np.sin(2 * x[:, 2]) + x[:, 3] - 0.5 * x[:, 4] ** 2
+    label = rng.random(len(x)) < 1.0 / (1.0 + np.exp(-1.5 * (bent + 1.0)))
+    return prepared("clouds", _in_units(x, rng), label, ROWS, rng, classes=2)
 
 
 def rings(rng: np.random.Generator) -> Task:
