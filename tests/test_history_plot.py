@@ -189,6 +189,22 @@ def test_the_layers_stand_beside_the_losses():
     assert [ax.get_xlabel() for ax in axes[:4]] == ["epoch", "", "", "epoch"]
 
 
+def test_the_layers_of_a_real_fit():
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    layers = [lm.Input(3), lm.Normalization(), lm.Dense(8, "relu"), lm.Dropout(0.5)]
+    layers += [lm.Dense(8, "tanh", trainable=False), lm.Dense(1)]
+    trainer = lm.Trainer(lm.Model(layers, seed=0), loss="mse")
+    how = {"epochs": 3, "validation_split": 0.25, "verbose": 0}
+    history = trainer.fit(x, x[:, 0], monitor=True, **how)
+    axes = rendered(history.plot())
+    assert labels(axes)[:4] == [
+        *("loss", "dead or saturated units", "gradient norm", "update / weight norm")
+    ]
+    assert line(axes[0], "training, measured as validation").get_ydata().shape == (3,)
+    assert "<img" in history._repr_html_()
+    assert len(rendered(trainer.fit(x, x[:, 0], **how).plot())) == 1
+
+
 def test_layers_are_left_out_or_demanded():
     assert len(rendered(all_statistics().plot(layers=False))) == 1
     with pytest.raises(ValueError, match=r"nothing is known of the layers; fit\(..., monitor=True"):

@@ -244,6 +244,41 @@ def test_adadelta_says_what_its_rate_is():
     assert note.startswith("Adadelta finds the size of its steps itself")
 
 
+def test_ctrl_c_comes_out_and_nothing_has_changed():
+    calls = []
+
+    def loss(y_true, y_pred):
+        calls.append(1)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        error = y_pred - y_true.reshape(y_pred.shape)
+        return (error**2).mean(axis=1), 2 * error
+
+    trainer, (x, y) = regressor(loss=loss), rows()
+    before = trainer._core.state()
+    with pytest.raises(KeyboardInterrupt):
+        lm.find_learning_rate(trainer, x, y)
+    assert trainer._core.state() == before
+    assert lm.find_learning_rate(trainer, x, y, steps=50).suggestion > 0
+
+
+def test_in_the_middle_of_a_fit():
+    x, y = rows()
+    found = []
+
+    def test_it(batch, logs):
+        if not found:
+            found.append(lm.find_learning_rate(trainer, x, y, batch_size=32).suggestion)
+
+    weights = []
+    for hooks in ([], [lm.LambdaCallback(on_train_batch_end=test_it)]):
+        trainer = regressor()
+        trainer.fit(x, y, epochs=2, batch_size=32, callbacks=hooks, verbose=0)
+        weights.append(trainer.model.fingerprint())
+    assert found[0] > 0
+    assert weights[0] == weights[1]
+
+
 # ---- ends ---------------------------------------------------------------------------------------
 
 

@@ -286,18 +286,18 @@ with new rows. Give validation_data or validation_split.
         if self.layers and self.epoch:
             layers = f"<p>Layers in epoch {self.epoch[-1]}</p>{_html_table(self._layer_rows())}"
         return (
-            f"<div><p>{html.escape(self._title())}</p>{table}<p>{html.escape(self._end())}</p>"
+            f"<div><p>{html.escape(self._title())}</p>{table}{self._end()}"
             f"{picture(self) if self.epoch else ''}{layers}</div>"
         )
 
     def _end(self) -> str:
-        """Say what was measured of the weights that the fit ended with."""
+        """Return a paragraph on what was measured of the weights that the fit ended with."""
         final = self.final or {}
         if not {"train_loss_eval", "val_loss"} <= final.keys():
             return ""
         return (
-            f"The weights at the end: loss {final['train_loss_eval']:.4g} on training data, "
-            f"{final['val_loss']:.4g} on validation data, measured in the same way."
+            f"<p>The weights at the end: loss {final['train_loss_eval']:.4g} on training data, "
+            f"{final['val_loss']:.4g} on validation data, measured in the same way.</p>"
         )
 
     def _layer_rows(self) -> list[list[str]]:
