@@ -1,5 +1,6 @@
 """bench/doctor: what the zoo has, how it counts, and a small part of it examined for real."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,18 @@ def test_facts_are_kept_and_read_again(
     main(["proofs", *some])
     assert "3 constant columns" in capsys.readouterr().out
     assert main(["table", "--facts", str(tmp_path), "--seeds", "1"]) == 2
+
+
+def test_the_page_and_the_figures_are_written(zoo: Any, tmp_path: Path) -> None:
+    page = zoo("doctor.page")
+    page.publish(page.Result.of([specimen(zoo, "healthy/usual", failed="ValueError")]), tmp_path)
+    figures = json.loads((tmp_path / "doctor.json").read_text())
+    assert len(figures["codes"]) == len(CODES)
+    assert figures["healthy"]["misses"] == ["healthy/usual on blobs, seed 0: ValueError"]
+    assert figures["by_set"][0]["set"] == "blobs"
+    text = (tmp_path / "doctor.md").read_text()
+    assert all(f"| {code} |" in text for code in CODES)
+    assert "NOT all reached" in text
 
 
 @pytest.mark.parametrize("name", ["magic", "bike", "fashion"])

@@ -205,7 +205,7 @@ def cosine_too_short(task: Task, seed: int) -> Training:
     return Training(task, seed, optimizer=rate)
 
 
-@broken("PLATEAU", NUMERIC, stuck, allows=("LR_TOO_HIGH",))
+@broken("PLATEAU", ("diamonds", "waves"), stuck, allows=("LR_TOO_HIGH",))
 def coarse_steps(task: Task, seed: int) -> Training:
     """A rate that was good for the beginning and never falls: the loss circles above its floor."""
     return Training(task, seed, activation="leaky_relu", epochs=60, optimizer=lm.Adam(0.1))

@@ -12,11 +12,13 @@ from typing import Any
 import report
 
 from doctor.consequences import CODES
+from doctor.data import REPORT, TUNING
 from doctor.entry import ENTRIES, Entry
 from doctor.specimens import Specimen
 from lamina import diagnosis
 from lamina.diagnosis import Facts
 
+PLACES = ["data set", "broken", "recall", "healthy", "false problems", "left out"]
 RECALL, RECALL_OVER_ALL, FALSE_ALARMS = 0.8, 0.9, 1 / 20
 _diagnose: Any = getattr(diagnosis, "diagnose", lambda facts: diagnosis.Diagnosis([], "", ""))
 HEADER = ["code", "entries", "trainings", "right", "recall", "found", "beside it, wrongly"]
@@ -68,6 +70,7 @@ class Result:
 
     rows: list[Row]  # one a code
     healthy: Row
+    places: list[tuple[Row, Row]]  # one a data set: the broken ones on it, the healthy ones
     seeds: list[int]
     sets: list[str]
     by: list[str]
@@ -77,12 +80,15 @@ class Result:
         """Ask the doctor of every training's facts, and count."""
         rows = {code: Row(code) for code in CODES}
         well = Row("healthy")
+        places = {one.set: (Row(one.set), Row(one.set)) for one in found}
         for one in found:
             problems = [] if one.failed else _diagnose(Facts.from_dict(one.facts)).codes
-            rows.get(ENTRIES[one.entry].code or "", well).add(one, problems)
+            code = ENTRIES[one.entry].code
+            rows.get(code or "", well).add(one, problems)
+            places[one.set][code is None].add(one, problems)
         seeds = sorted({one.seed for one in found})
-        sets = list(dict.fromkeys(one.set for one in found))
-        return cls(list(rows.values()), well, seeds, sets, sorted({one.by for one in found}))
+        by = sorted({one.by for one in found})
+        return cls(list(rows.values()), well, list(places.values()), seeds, list(places), by)
 
     @property
     def recall(self) -> float:
@@ -133,12 +139,17 @@ class Result:
             "holds": self.holds,
             "codes": [line(row) for row in self.rows],
             "healthy": line(self.healthy),
+            "by_set": [
+                {"set": one.code, "broken": line(one), "healthy": line(well)}
+                for one, well in self.places
+            ],
         }
 
 
 def text(result: Result, misses: bool = False) -> str:
     """The table and what it comes to."""
     parts = [_where(result), report.table(HEADER, _lines(result)), "\n".join(_totals(result))]
+    parts.append(report.table(PLACES, _places(result)))
     if misses:
         each = [line for row in [*result.rows, result.healthy] for line in row.misses]
         parts.append("not recognised rightly:\n" + "\n".join(f"  {line}" for line in each))
@@ -153,6 +164,8 @@ def publish(result: Result, folder: Path) -> None:
         _where(result),
         report.markdown_table(HEADER, _lines(result)),
         "\n".join(f"- {line}" for line in _totals(result)),
+        f"Thresholds were chosen on {', '.join(TUNING)}; {', '.join(REPORT)} were never looked at.",
+        report.markdown_table(PLACES, _places(result)),
     ]
     (folder / "doctor.md").write_text("\n\n".join(page) + "\n")
     (folder / "doctor.json").write_text(json.dumps(result.to_dict(), indent=1) + "\n")
@@ -177,6 +190,20 @@ def _line(row: Row) -> list[str]:
         f"{row.recall:.2f}",
         str(row.found),
         _codes(row.wrong),
+    ]
+
+
+def _places(result: Result) -> list[list[str]]:
+    return [
+        [
+            one.code,
+            str(one.trainings),
+            f"{one.recall:.2f}",
+            str(well.trainings),
+            _codes(well.wrong),
+            str(one.unproven + well.unproven),
+        ]
+        for one, well in result.places
     ]
 
 
