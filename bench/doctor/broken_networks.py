@@ -254,10 +254,10 @@ def scaled_up(task: Task, seed: int) -> Training:
 
 @broken("EXPLODING_GRADIENT", ("blobs", "friedman", "waves"), exploding)
 def many_residuals(task: Task, seed: int) -> Training:
-    """Fifteen residual blocks with nothing that normalises: the sum doubles in each."""
-    layers = [lm.Dense(24, activation="relu")]
-    for _ in range(15):
-        layers.append(lm.Residual([lm.Dense(24, "relu"), lm.Dense(24)]))
+    """Sixteen residual blocks with nothing that normalises: the sum doubles in each."""
+    layers = [lm.Dense(16, activation="relu")]
+    for _ in range(16):
+        layers.append(lm.Residual([lm.Dense(16, "relu"), lm.Dense(16)]))
     return Training(task, seed, layers=layers, patience=10)
 
 
