@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.examination.curve_base import Curve, mean_of, shown
 from lamina.examination.curve_drawing import draw_by_number, draw_by_value
 from lamina.examination.trainings import Scores
-from lamina.history_plot import image, pyplot_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,121 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["LearningCurve", "ValidationCurve"]
 
 _Floats = NDArray[np.float64]
-# Student's t by degrees of freedom: what chance stays below in nine cases of ten, both sides.
-_CHANCE = {1: 6.31, 2: 2.92, 3: 2.35, 4: 2.13, 5: 2.02, 6: 1.94, 7: 1.89}
-
-
-class Curve:
-    """What both curves have: scores of trainings by a point and by a repeat.
-
-    Parameters
-    ----------
-    scores : Scores
-        A row a point, a column a repeat.
-    metric : str
-        What they are.
-    larger_is_better : bool or None
-        Of the metric; None: nobody knows.
-    interrupted : bool
-        Whether Ctrl-C ended it.
-    """
-
-    def __init__(
-        self, scores: Scores, metric: str, larger_is_better: bool | None, interrupted: bool
-    ) -> None:
-        self.train_scores, self.validation_scores = scores.train, scores.validation
-        self.diverged = scores.diverged
-        self.metric, self.larger_is_better = metric, larger_is_better
-        self.interrupted = interrupted
-        self._done = scores.done
-
-    @property
-    def repeats(self) -> int:
-        """How many trainings there were to be at each point."""
-        return int(self.train_scores.shape[1])
-
-    def _points(self) -> Sequence[Any]:
-        raise NotImplementedError
-
-    def _point_name(self) -> str:
-        raise NotImplementedError
-
-    def _reading(self) -> list[str]:
-        raise NotImplementedError
-
-    @property
-    def reading(self) -> str:
-        """What the curve says, in sentences, with the numbers; no more than the repeats allow."""
-        said = self._reading()
-        if self.diverged.any():
-            bad = [
-                _shown(point)
-                for point, diverged in zip(self._points(), self.diverged, strict=True)
-                if diverged.any()
-            ]
-            said.append(
-                f"{int(self.diverged.sum())} trainings diverged, at {', '.join(bad)}; they do not "
-                "count."
-            )
-        if self.interrupted:
-            said.append(f"Interrupted after {self._done} of {self.train_scores.size} trainings.")
-        return " ".join(said)
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw both scores: a dot a training, lines through the means, bands of one spread.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw. Default: a new figure.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            ``.figure.savefig("curve.png")`` writes the picture.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        return self._draw(ax, pyplot_figure)
-
-    def _draw(self, ax: Axes | None, new_figure: Callable[..., Figure]) -> Axes:
-        raise NotImplementedError
-
-    def __repr__(self) -> str:
-        """Return a table of means and spreads, and what it says."""
-        rows = [[self._point_name(), f"train {self.metric}", f"validation {self.metric}"]]
-        for point, *scores in zip(
-            self._points(), self.train_scores, self.validation_scores, strict=True
-        ):
-            rows.append([_shown(point), *(_with_spread(one) for one in scores)])
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
-        title = f"{type(self).__name__} of {self._done} trainings"
-        return "\n".join([title, *lines, self.reading])
-
-    def _repr_html_(self) -> str:
-        """Return the words for notebooks, and below them the plot if matplotlib is there."""
-        text = html.escape(repr(self))
-        drawn = image(lambda new: self._draw(None, new), f"{type(self).__name__}. {self.reading}")
-        return f"<div><pre>{text}</pre>{drawn}</div>"
-
-    # ---- arithmetic ------------------------------------------------------------------------------
-
-    def _errors(self, scores: _Floats) -> _Floats:
-        """Return scores of which less is better."""
-        return -scores if self.larger_is_better else scores
-
-    def _better(self, place: int, than: int) -> tuple[float, float, bool | None]:
-        """Return by how much a point's validation is better than another's, repeat by repeat.
-
-        The mean, its standard error, and whether it is more than chance; None: nobody knows.
-        """
-        errors = self._errors(self.validation_scores)
-        differences = errors[than] - errors[place]
-        return _mean_of(differences)
 
 
 class LearningCurve(Curve):
@@ -225,7 +109,7 @@ class LearningCurve(Curve):
 
     def _gap(self, last: int, validation: float) -> list[str]:
         errors = self._errors(self.validation_scores[last]) - self._errors(self.train_scores[last])
-        gap, _, sure = _mean_of(errors)
+        gap, _, sure = mean_of(errors)
         train = float(np.nanmean(self.train_scores[last]))
         both = f"With all rows {train:.4g} on those trained on, {validation:.4g} on those held out"
         if sure and gap > 0:
@@ -324,7 +208,7 @@ class ValidationCurve(Curve):
         score = float(np.nanmean(self.validation_scores[best]))
         said = [
             f"Best mean validation {self.metric}: {score:.4g}, at {self.name} = "
-            f"{_shown(self.values[best])}."
+            f"{shown(self.values[best])}."
         ]
         if self.repeats < 2:
             said.append("One training a value: nobody can tell what is chance; repeat it.")
@@ -332,7 +216,7 @@ class ValidationCurve(Curve):
             others = [place for place in range(len(self.values)) if place != best]
             found = {place: self._better(best, place) for place in others}
             like = [
-                _shown(self.values[place]) for place, (*_, sure) in found.items() if sure is False
+                shown(self.values[place]) for place, (*_, sure) in found.items() if sure is False
             ]
             if like:
                 said.append(f"Within chance as good: {', '.join(like)}.")
@@ -354,7 +238,7 @@ class ValidationCurve(Curve):
         for end in (int(np.argmin(self.values)), int(np.argmax(self.values))):
             if end == best or not found[end][2] or found[end][0] < 0:
                 continue
-            worse, _, sure = _mean_of(errors[end] - errors[best])
+            worse, _, sure = mean_of(errors[end] - errors[best])
             if not sure:
                 continue
             why = (
@@ -362,31 +246,5 @@ class ValidationCurve(Curve):
                 if worse > 0
                 else "training is better there and validation worse: it is learnt by heart"
             )
-            said.append(f"At {_shown(self.values[end])} {why}.")
+            said.append(f"At {shown(self.values[end])} {why}.")
         return said
-
-
-def _mean_of(differences: _Floats) -> tuple[float, float, bool | None]:
-    """Return mean, standard error, and whether it is more than chance (None: nobody knows)."""
-    differences = differences[np.isfinite(differences)]
-    many = len(differences)
-    if many == 0:
-        return math.nan, math.nan, None
-    mean = float(differences.mean())
-    if many == 1:
-        return mean, math.nan, None
-    error = float(differences.std(ddof=1)) / math.sqrt(many)
-    return mean, error, abs(mean) > _CHANCE.get(many - 1, 1.83) * error
-
-
-def _with_spread(scores: _Floats) -> str:
-    scores = scores[np.isfinite(scores)]
-    if not len(scores):
-        return "-"
-    spread = f" ± {scores.std(ddof=1):.1g}" if len(scores) > 1 else ""
-    return f"{scores.mean():.4g}{spread}"
-
-
-def _shown(value: Any) -> str:
-    number = isinstance(value, (float, np.floating))
-    return f"{value:.4g}" if number else str(value)
