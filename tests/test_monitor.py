@@ -1,6 +1,7 @@
 """fit(monitor=True): statistics of layers, the fair training loss, and that nothing else moves."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -281,6 +282,125 @@ def test_what_is_stopped_or_has_diverged_has_no_final_losses():
     with pytest.warns(RuntimeWarning, match="diverged"):
         history = trainer.fit(x, y, validation_data=(x, y), verbose=0, monitor=True)
     assert history.final is None
+
+
+def test_rows_that_do_not_count_are_not_drawn():
+    x, y = data(rows=5000)
+    weights = np.zeros(5000)
+    weights[::500] = 1
+    for monitor in (False, True):
+        trainer = lm.Trainer(network(), loss="mse")
+        history = trainer.fit(
+            *(x, y),
+            sample_weight=weights,
+            validation_data=(x[:4], y[:4]),
+            epochs=2,
+            monitor=monitor,
+            verbose=0,
+        )
+        assert history.stop_reason == "all epochs done"
+        rows = np.flatnonzero(weights)
+        some = rows[draw_rows(10, 4, trainer.seed)]
+        assert history.final["train_loss_eval"] == trainer.evaluate(x[some], y[some])["loss"]
+    loss = trainer.evaluate(x[rows], y[rows])["loss"]
+    assert history["train_loss_eval"][-1] == loss
+
+
+def test_a_stream_is_measured_with_its_weights():
+    x, y = data()
+    weights = np.ones(ROWS)
+    y[::2], weights[::2] = 1000, 0
+    chunks = [(x[i : i + 100], y[i : i + 100], weights[i : i + 100]) for i in range(0, ROWS, 100)]
+    trainer = lm.Trainer(network(), loss="mse")
+    history = trainer.fit(lm.Stream(lambda: chunks), epochs=2, verbose=0, monitor=True)
+    assert history["train_loss_eval"].max() < 10
+
+
+def test_a_window_s_short_end_is_no_full_batch():
+    """641 rows by 64 leave one; in windows of 128 it is a window by itself."""
+    x, y = data(rows=641)
+    norms = []
+    for options in ({}, {"window_rows": 128}):
+        trainer = lm.Trainer(network(), loss="mse", optimizer=lm.SGD(0.01))
+        stream = lm.Stream(lambda: [(x, y)], **options)
+        fit = {"epochs": 1, "batch_size": BATCH, "shuffle": False, "verbose": 0}
+        norms.append(trainer.fit(stream, monitor=True, **fit).layers["dense"]["gradient_norm"])
+    assert norms[0] == norms[1]
+    few = lm.Trainer(network(), loss="mse")
+    history = few.fit(x[:10], y[:10], epochs=1, batch_size=BATCH, verbose=0, monitor=True)
+    assert history.layers["dense"]["gradient_norm"][0] > 0
+
+
+@pytest.mark.parametrize(("activation", "bias"), [("silu", -20), ("mish", -30), ("gelu", -8)])
+def test_smooth_relatives_of_relu_die_too(activation, bias):
+    model = lm.Model([lm.Input(1), lm.Dense(4, activation=activation), lm.Dense(1)], seed=0)
+    model["dense"].kernel[:] = 0.1
+    model["dense"].bias[:] = [bias, bias, 0, 1]
+    x = np.linspace(-1, 1, 50).reshape(-1, 1)
+    assert observe(lm.Trainer(model, loss="mse"), x, x)[1]["dense"]["dead"] == 0.5
+
+
+@pytest.mark.parametrize("mean", [0, 1e3, 1e8, 1.7e9])
+def test_numbers_far_from_zero_keep_their_spread(mean):
+    x = mean + np.random.default_rng(0).normal(size=(700, 3))
+    model = lm.Model([lm.Input(3), lm.Impute(), lm.Dense(1)], seed=0, dtype="float64")
+    model.adapt(x)
+    found = observe(lm.Trainer(model, loss="mse"), x, x[:, :1])[1]["impute"]
+    out = model.predict(x, layer="impute")
+    assert found["mean"] == pytest.approx(out.mean(), rel=1e-14, abs=1e-14)
+    assert found["spread"] == pytest.approx(out.std(), rel=1e-6)
+
+
+def test_slices_of_time_end_with_the_same_history():
+    x, y = data()
+    how = {"epochs": 3, "batch_size": BATCH, "validation_data": data(1), "verbose": 0}
+    whole = lm.Trainer(network(), loss="mse", num_threads=1)
+    whole.fit(x, y, **how)
+    trainer = lm.Trainer(network(), loss="mse", num_threads=1)
+    trainer.fit(x, y, time_budget=1e-5, **how)
+    while trainer.resumable:
+        trainer.resume(x, y, validation_data=data(1), verbose=0, time_budget=1e-5)
+    assert trainer.history.final is not None
+    assert trainer.history == whole.history
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, MemoryError])
+def test_a_complete_fit_stays_complete_whatever_happens_at_its_end(error, monkeypatch):
+    def fails(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("lamina.given_data.measure_sample", fails)
+    heard = []
+    hook = lm.LambdaCallback(
+        on_train_end=lambda logs: heard.append("end"), on_exception=lambda e: heard.append(e)
+    )
+    trainer = lm.Trainer(network(), loss="mse")
+    x, y = data()
+    call = lambda: trainer.fit(x, y, epochs=1, validation_data=(x, y), callbacks=hook, verbose=0)  # noqa: E731
+    if error is KeyboardInterrupt:
+        with pytest.raises(error):
+            call()
+    else:
+        call()
+    assert heard == ["end"]
+    assert trainer.history.stop_reason == "all epochs done"
+    assert trainer.history.final is None
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(1000, 20_000), (1, 200_000)])
+def test_the_end_of_a_fit_takes_little_memory(classes, rows):
+    x, y = data(rows=rows)
+    labels = np.arange(rows) % classes
+    output = {"activation": "softmax"} if classes > 1 else {}
+    layers = [lm.Input(COLUMNS), lm.Dense(4), lm.Dense(classes, **output)]
+    trainer = lm.Trainer(lm.Model(layers, seed=0), loss="cce" if classes > 1 else "mse")
+    target = labels if classes > 1 else y
+    tracemalloc.start()
+    trainer.fit(x, target, epochs=1, batch_size=1024, validation_data=(x, target), verbose=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200 * rows
+    assert "baseline_loss" in trainer.history.final
 
 
 def test_wrong_data_are_refused_as_by_any_fit():

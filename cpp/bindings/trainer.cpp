@@ -227,13 +227,14 @@ py::tuple evaluate(Trainer& trainer, const Inputs& inputs, const Targets& target
 py::tuple observe(Trainer& trainer, const Inputs& inputs, const Targets& targets,
                   const std::optional<py::array>& weights,
                   const std::optional<std::vector<std::int64_t>>& rows,
-                  std::optional<int> num_threads) {
+                  std::optional<int> num_threads, bool with_layers) {
   Data d = data(inputs, targets, weights, rows);
   std::vector<LayerStatistics> layers;
   std::vector<double> means;
   {
     const py::gil_scoped_release release;
-    means = trainer.observe(std::move(d), num_threads.value_or(0), layers);
+    means = trainer.observe(std::move(d), num_threads.value_or(0), signals_and(py::none()),
+                            with_layers ? &layers : nullptr);
   }
   py::dict out;
   for (const LayerStatistics& one : layers) {
@@ -367,7 +368,7 @@ void bind_trainer(py::module_& m) {
            "batch_size"_a, "num_threads"_a, "predictions"_a = std::vector<bool>(),
            "looking"_a = false, "running"_a = none, "first_row"_a = none, "show"_a = none)
       .def("observe", &observe, "inputs"_a, "targets"_a, "sample_weight"_a, "rows"_a,
-           "num_threads"_a)
+           "num_threads"_a, "layers"_a = true)
       .def("compute_gradients", &compute_gradients, "inputs"_a, "targets"_a, "sample_weight"_a,
            "num_threads"_a)
       .def("train_rows", &train_rows, "x"_a, "y"_a, "sample_weight"_a, "names"_a, "num_threads"_a,

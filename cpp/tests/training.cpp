@@ -154,7 +154,7 @@ void check_watched_steps() {
       for (const LayerNorms& one : trainer->run_epoch(nobody).norms)
         out.numbers.insert(out.numbers.end(), {one.gradient, one.update, one.weight});
       std::vector<LayerStatistics> layers;
-      trainer->observe(table.data, threads, layers);
+      trainer->observe(table.data, threads, {}, &layers);
       CHECK(!layers.empty());
       for (const LayerStatistics& one : layers)
         for (const double x : {one.mean, one.spread, one.dead, one.saturated})

@@ -16,7 +16,7 @@ from lamina.losses import Loss
 
 __all__ = ["as_loss", "best_constant", "constant_loss", "least_loss", "mean_loss"]
 
-_ANY_NUMBERS = {"MeanSquaredError", "Poisson"}  # of _CLOSED, those that take no probabilities
+_OF_MEANS = {"MeanSquaredError", "CategoricalCrossentropy", "BinaryCrossentropy"}
 
 # Losses that may be negative, or whose least value depends on the targets.
 _ANY_LEAST_VALUE = {"CosineSimilarity", "Gamma", "GaussianNLL", "Poisson", "Tweedie"}
@@ -63,7 +63,7 @@ def mean_loss(
     other: NDArray[Any],
     other_weight: Any = None,
 ) -> float | None:
-    """Return the loss on `other` targets of the mean of these, if that is the best constant.
+    """Return the loss on `other` targets of the mean of these, in one pass over them.
 
     Parameters
     ----------
@@ -71,14 +71,25 @@ def mean_loss(
         As for :func:`best_constant`.
     other, other_weight : ndarray
         Targets of other rows, and their weights.
+
+    Returns
+    -------
+    float or None
+        None for losses other than the mean squared error and cross-entropies, of which the mean
+        is the best constant and means are all that their losses depend on.
     """
     loss = as_loss(loss)
-    if not _mean_is_best(loss):
+    name = type(loss).__name__
+    if name not in _OF_MEANS or not _mean_is_best(loss):
         return None
     mean = next(_starts(target, weight, width))
-    if type(loss).__name__ not in _ANY_NUMBERS:
-        mean = np.clip(mean, _LEAST, 1 - _LEAST)
-    return constant_loss(loss, mean, other, other_weight)
+    if name == "MeanSquaredError":
+        return float(np.mean(_mean(np.square(_columns(other) - mean), other_weight)))
+    there = next(_starts(other, other_weight, width))
+    mean = np.clip(mean, _LEAST, 1 - _LEAST)
+    if name == "CategoricalCrossentropy":
+        return -float(there @ np.log(mean))
+    return -float(np.mean(there * np.log(mean) + (1 - there) * np.log1p(-mean)))
 
 
 def best_constant(
@@ -149,14 +160,15 @@ def _whole(target: NDArray[Any], width: int) -> bool:
 
 def _starts(target: NDArray[Any], weight: Any, width: int) -> Iterator[Floats]:
     """Yield beginnings, the mean first."""
-    weights = np.ones(len(target)) if weight is None else np.asarray(weight, np.float64).ravel()
     if _of_classes(target, width):
-        shares = np.bincount(target.ravel().astype(int), weights, width) / weights.sum()
+        weights = None if weight is None else np.asarray(weight, np.float64).ravel()
+        shares = np.bincount(target.ravel().astype(int), weights, width)
+        shares = shares / shares.sum()
         yield shares
         yield np.log(np.maximum(shares, _LEAST))
         return
-    columns = np.asarray(target, np.float64).reshape(len(target), -1)
-    mean = weights @ columns / weights.sum()
+    columns = _columns(target)
+    mean = _mean(columns, weight)
     repeat = -(-width // columns.shape[1])  # several outputs a target, as of quantiles
     yield np.tile(mean, repeat)[:width]
     yield np.tile(np.median(columns, axis=0), repeat)[:width]
@@ -168,6 +180,17 @@ def _starts(target: NDArray[Any], weight: Any, width: int) -> Iterator[Floats]:
         variance = np.maximum(columns.var(axis=0), _LEAST)
         for second in (np.log(variance), variance):
             yield np.concatenate([mean, second])
+
+
+def _columns(target: NDArray[Any]) -> Floats:
+    return np.asarray(target, np.float64).reshape(len(target), -1)
+
+
+def _mean(columns: Floats, weight: Any) -> Floats:
+    if weight is None:
+        return np.asarray(columns.mean(axis=0))
+    weights = np.asarray(weight, np.float64).ravel()
+    return np.asarray(weights @ columns / weights.sum())
 
 
 def _allowed(constant: Floats, activation: str) -> Floats:

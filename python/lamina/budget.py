@@ -86,9 +86,13 @@ class Pace:
         """Return the seconds that so many rows take to be trained on; 0 if nobody knows."""
         return self._seconds / self._rows * rows if self._rows else 0.0
 
+    def prediction(self, rows: int) -> float:
+        """Return the seconds that so many rows take to be predicted; 0 if nobody knows."""
+        return self.step(rows) * self._FORWARD
+
     @property
     def end(self) -> float:
         """The seconds that the next end of an epoch will take; 0 if nobody knows."""
         if self._end is not None:
             return self._end
-        return self.step(self._measured_rows) * self._FORWARD
+        return self.prediction(self._measured_rows)

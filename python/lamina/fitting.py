@@ -105,8 +105,9 @@ class Fit:
         The time that it has.
     measured_rows : int, default 0
         That are predicted after each epoch.
-    ending : callable, optional
-        Measures, once and at the end, what ``history.final`` says beside epoch and val_loss.
+    ending : (int, callable), optional
+        Measures, once and at the end, what ``history.final`` says beside epoch and val_loss; and
+        how many rows are predicted for that.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class Fit:
         progress: Progress,
         budget: Budget,
         measured_rows: int = 0,
-        ending: Callable[[], dict[str, float]] | None = None,
+        ending: tuple[int, Callable[[], dict[str, float]]] | None = None,
     ) -> None:
         self._ending = ending
         self._budget, self._pace = budget, Pace(measured_rows)
@@ -153,6 +154,7 @@ class Fit:
             raise
         else:
             plan.callbacks = states(self._hooks)
+            self._measure_end()
         finally:
             self._note_end()
 
@@ -176,7 +178,6 @@ class Fit:
             self._run_epochs(train, measure)
             for hook in self._hooks:
                 hook.on_train_end(self._last_logs())
-            self._measure_end()
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             if interrupted and not plan.ended:
@@ -205,7 +206,10 @@ class Fit:
                 return
             if not self._run_epoch(train):
                 return
-            if not self._budget.allows(self._pace.end, self._pace.step(plan.batch_size)):
+            last = trainer.epoch == plan.last_epoch
+            rows = self._ending[0] if last and self._ending is not None else 0
+            seconds = self._pace.end + self._pace.prediction(rows)
+            if not self._budget.allows(seconds, self._pace.step(plan.batch_size)):
                 plan.stop_reason = self._budget.reason  # resuming measures first
                 return
             self._end_epoch(measure)
@@ -266,14 +270,15 @@ class Fit:
         plan, core = self._plan, self._trainer._core
         values = self.history.history.get("val_loss", [])
         went_back = (plan.stop_reason or "").startswith(("diverged", "TerminateOnNaN"))
-        if self._ending is None or not values or core.cursor > 0 or not plan.ended or went_back:
+        if self._ending is None or not values or went_back:
             return
         epoch = plan.best_epoch if core.shows_best else self.history.epoch[-1]
-        if epoch not in self.history.epoch or not self._budget.allows(self._pace.end):
+        if core.cursor > 0 or not plan.ended or epoch not in self.history.epoch:
             return
-        val_loss = values[self.history.epoch.index(epoch)]
-        final = {"epoch": epoch, "val_loss": val_loss, **self._ending()}
-        self.history.final, self._trainer.history.final = final, dict(final)
+        with contextlib.suppress(Exception):  # a fit that is complete does not end by this
+            val_loss = values[self.history.epoch.index(epoch)]
+            final = {"epoch": epoch, "val_loss": val_loss, **self._ending[1]()}
+            self.history.final, self._trainer.history.final = final, dict(final)
 
     def _call_due(self) -> None:
         """Call the hooks that have not been called; one that raises counts as called."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import zlib
 from collections.abc import Callable, Mapping
@@ -11,15 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lamina.baseline import least_loss, mean_loss
+from lamina.baseline import mean_loss
 from lamina.data import Dataset, class_numbers, class_weight_of, class_weights, dataset, split_rows
 from lamina.fitting import FitPlan
 from lamina.heads import Heads
 from lamina.streaming import RESUMED, StreamData, check_stream, refuse_beside_stream, signature
 from lamina.streams import Stream, as_stream, is_stream
-from lamina.watching import draw_rows, measure_sample, sample, sample_rows
+from lamina.watching import drawn, measure_sample, sample, sample_rows
 
 __all__ = ["GivenData"]
+
+_MOST_ROWS = 1 << 16  # that are measured at the end of a fit
 
 
 class GivenData:
@@ -97,9 +98,9 @@ class GivenData:
         """
         if not plan.monitor:
             return None
-        count = sample_rows(data.size)
-        whole = self._unweighted(plan, given, data)
-        return functools.cache(lambda: sample(whole, count, self.seed))
+        return functools.cache(
+            lambda: sample(self._unweighted(plan, given, data), sample_rows(data.size), self.seed)
+        )
 
     def _ending(
         self,
@@ -107,44 +108,36 @@ class GivenData:
         given: tuple[Any, Any, Any],
         data: Dataset | StreamData,
         held_out: Dataset | StreamData | None,
-    ) -> Callable[[], dict[str, float]] | None:
-        """Return what measures as many rows that are trained on as are held out, in memory.
+    ) -> tuple[int, Callable[[], dict[str, float]]] | None:
+        """Return how many rows are measured at the end of a fit, and what does it.
 
-        Beside their loss it gives that of the best constant prediction on the rows held out, where
-        a formula says which one that is.
+        As many of those that are trained on as are held out. Beside their loss it gives that of
+        the best constant prediction on the rows held out, where a formula says which one that is.
         """
         if not isinstance(held_out, Dataset) or isinstance(data, StreamData):
             return None
-        whole = self._unweighted(plan, given, data)
-        assert isinstance(whole, Dataset)
+        count = min(held_out.size, data.size, _MOST_ROWS)
 
         def measure() -> dict[str, float]:
-            places = draw_rows(data.size, min(held_out.size, data.size), self.seed)
-            rows = places if data.rows is None else [data.rows[place] for place in places]
-            some = whole._replace(rows=rows)
-            ending = {"train_loss_eval": measure_sample(self, some)[0]}
-            baseline, least = self._baseline_loss(some, held_out), self._least_loss()
-            known = {"baseline_loss": baseline, "least_loss": least}
-            return ending | {key: value for key, value in known.items() if value is not None}
+            whole = self._unweighted(plan, given, data)
+            assert isinstance(whole, Dataset)
+            some = drawn(whole, count, self.seed)
+            ending = {"train_loss_eval": measure_sample(self, some, layers=False)[0]}
+            baseline = self._baseline_loss(some, held_out)
+            return ending if baseline is None else {**ending, "baseline_loss": baseline}
 
-        return measure
+        return count, measure
 
     def _baseline_loss(self, some: Dataset, others: Dataset) -> float | None:
         target, other = some.targets[0], others.targets[0]
         if self._heads.several or target is None or other is None:
             return None
-        width = self.model._core.outputs()[0]["shape"]
-        with contextlib.suppress(ValueError, TypeError):  # no fit is to end by this
-            return mean_loss(
-                self._heads.losses[0],
-                *_counted(target, some.weights, some.rows),
-                int(np.prod(width)),
-                *_counted(other, others.weights, others.rows),
-            )
-        return None
-
-    def _least_loss(self) -> float | None:
-        return None if self._heads.several else least_loss(self._heads.losses[0])
+        return mean_loss(
+            self._heads.losses[0],
+            *_counted(target, some.weights, some.rows),
+            int(np.prod(self.model._core.outputs()[0]["shape"])),
+            *_counted(other, others.weights, others.rows),
+        )
 
     def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         target = data.targets[0]

@@ -50,20 +50,23 @@ class History(Record):
         Of fits with ``monitor=True``, by layer and statistic, in the order of `epoch`; NaN where a
         statistic does not apply. Over a sample of the training rows, in inference mode, at the
         epoch's end: ``mean`` and ``spread`` (standard deviation) of the layer's outputs, over rows
-        and units; ``dead``, the share of units that no row gets off the flat end of an activation
-        with one (ReLU's 0); ``saturated``, the share that lies within 2 % of an end of an
-        activation with two (sigmoid, tanh) in nine rows of ten, of hidden layers. Of the epoch's
-        last step on a full batch: ``gradient_norm`` (before clipping), ``update_norm`` and
-        ``weight_norm``, Euclidean, over the layer's trainable weights, and their
-        ``update_ratio`` = update_norm / weight_norm, often about 0.001.
+        and units (of a softmax or sigmoid that the loss takes over, of the scores); ``dead``, the
+        share of units that no row gets off the flat end of an activation with one (ReLU's 0);
+        ``saturated``, the share that lies within 2 % of an end of an activation with two (sigmoid,
+        tanh) in nine rows of ten, of hidden layers. Of the epoch's last step on a full batch:
+        ``gradient_norm`` (before clipping), ``update_norm`` and ``weight_norm``, Euclidean, over
+        the layer's trainable weights, and their ``update_ratio`` = update_norm / weight_norm, often
+        about 0.001.
     final : dict or None
-        ``{"epoch", "val_loss", "train_loss_eval", "baseline_loss", "least_loss"}`` of the weights
-        that a fit with validation data ended with, both losses measured in the same way: without
-        dropout, on as many rows. Between ``loss``, a mean over an epoch with dropout while the
+        ``{"epoch", "val_loss", "train_loss_eval", "baseline_loss"}`` of the weights that a fit with
+        validation data ended with, both losses measured in the same way: without dropout, on as
+        many rows (65,536 at most). Between ``loss``, a mean over an epoch with dropout while the
         weights moved, and ``val_loss`` no fair comparison is possible. The baseline is the best
-        constant prediction's loss on the validation data, where a formula says which one that is
-        (mean squared error, cross-entropies, Poisson). The least loss is 0, of a loss that cannot
-        be below. None where the last epoch was not completed, or of a stream.
+        constant prediction's loss on the validation data, if the loss is the mean squared error or
+        a cross-entropy. None without validation data, of a stream, and where the last epoch was not
+        completed or the fit went back to earlier weights by itself (it diverged, TerminateOnNaN).
+        It is measured after the callbacks' ``on_train_end``, of the last epoch's weights or the
+        best ones.
 
     Examples
     --------

@@ -83,14 +83,17 @@ class StreamData:
         rows = -(-rows // multiple) * multiple if whole else multiple_of(multiple, rows)
         return WindowReader(self.stream, self._convert, rows, orders)
 
-    def first_rows(self, count: int) -> Dataset | None:
-        """Return a few rows from the beginning without weights; None if that would use them up."""
+    def first_rows(self, count: int, *, weighted: bool = False) -> Dataset | None:
+        """Return a few rows from the beginning, without their weights unless these are asked for.
+
+        None if that would use them up.
+        """
         if self.stream.once:
             return None
         with self.reader(16, most=count) as reader:
             few = next(reader.epoch()).data
             self.mark = f"stream of {self.size} rows, {signature(few):016x}"
-            return few._replace(weights=None)
+            return few if weighted else few._replace(weights=None)
 
     def check_readings(self, count: int, what: str) -> None:
         """Refuse to read a generator more than once."""

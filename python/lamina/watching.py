@@ -12,7 +12,15 @@ from lamina.data import Dataset
 from lamina.history_record import LAYER_STATISTICS
 from lamina.streaming import StreamData
 
-__all__ = ["draw_rows", "layer_values", "measure_sample", "observe", "sample", "sample_rows"]
+__all__ = [
+    "draw_rows",
+    "drawn",
+    "layer_values",
+    "measure_sample",
+    "observe",
+    "sample",
+    "sample_rows",
+]
 
 _FEW = 512  # rows that are always worth a look
 _SHARE = 64  # else one row in so many: a look at it costs nearly half of training on it
@@ -39,6 +47,16 @@ def draw_rows(rows: int, count: int, seed: int) -> list[int]:
     return drawn
 
 
+def drawn(data: Dataset, count: int, seed: int) -> Dataset:
+    """Return so many of the rows that count, as they lie; all of them if there are fewer."""
+    rows = np.arange(data.all_rows) if data.rows is None else np.asarray(data.rows)
+    if data.weights is not None:
+        rows = rows[data.weights[rows].ravel() > 0]
+    if data.rows is None and count >= len(rows) == data.all_rows:
+        return data
+    return data._replace(rows=rows[draw_rows(len(rows), count, seed)].tolist())
+
+
 def sample(data: Dataset | StreamData, count: int, seed: int) -> Dataset | None:
     """Return some of the rows of a data set, or the first ones of a stream.
 
@@ -46,22 +64,27 @@ def sample(data: Dataset | StreamData, count: int, seed: int) -> Dataset | None:
     that can be read only once there are none.
     """
     if isinstance(data, StreamData):
-        return data.first_rows(count)
-    places = draw_rows(data.size, count, seed)
-    rows = places if data.rows is None else [data.rows[place] for place in places]
-    if not all(isinstance(one, np.ndarray) for one in data.inputs):
-        return data._replace(rows=rows)
+        first = data.first_rows(count, weighted=True)
+        if first is None or first.weights is None or (first.weights > 0).all():
+            return first
+        some = drawn(first, count, seed)
+        return some if some.rows else None
+    some = drawn(data, count, seed)
+    if some.rows is None or not all(isinstance(one, np.ndarray) for one in data.inputs):
+        return some
     return Dataset(
-        [one[rows] for one in data.inputs],
-        [None if one is None else one[rows] for one in data.targets],
-        None if data.weights is None else data.weights[rows],
+        [one[some.rows] for one in data.inputs],
+        [None if one is None else one[some.rows] for one in data.targets],
+        None if data.weights is None else data.weights[some.rows],
     )
 
 
-def measure_sample(trainer: Any, data: Dataset) -> tuple[float, dict[str, dict[str, float]]]:
+def measure_sample(
+    trainer: Any, data: Dataset, layers: bool = True
+) -> tuple[float, dict[str, dict[str, float]]]:
     """Return the loss over such rows in inference mode, and what the layers' outputs are like."""
-    means, layers = trainer._core.observe(*data, trainer.num_threads)
-    return float(means["loss"]), layers
+    means, statistics = trainer._core.observe(*data, trainer.num_threads, layers)
+    return float(means["loss"]), statistics
 
 
 def layer_values(

@@ -1,5 +1,6 @@
 #include "lamina/functions/activations.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -100,14 +101,23 @@ bool is_row_wise(const Choice& activation) {
 Ends ends_of(const Choice& activation) {
   Ends ends;
   if (blend_of(activation) || is_row_wise(activation)) return ends;
-  constexpr double kFar = 1e4, kFlat = 1e-3;
-  const std::array<double, 5> x = {-2 * kFar, -kFar, 0, kFar, 2 * kFar};
-  std::array<double, 5> y;
+  constexpr double kFar = 1e4, kMiddle = 8, kFlat = 1e-3;
+  constexpr double kNearOfTwo = 0.02;   // of the way between both ends
+  constexpr double kNearOfOne = 0.001;  // of the way from f(0) to the end
+  const std::array<double, 7> x = {-2 * kFar, -kFar, -kMiddle, 0, kMiddle, kFar, 2 * kFar};
+  std::array<double, 7> y;
   activation_kernels<double>(activation.index)
-      .forward(activation.parameters.data(), 5, 1, x.data(), y.data());
+      .forward(activation.parameters.data(), 7, 1, x.data(), y.data());
   if (std::abs(y[0] - y[1]) < kFlat) ends.low = y[0];
-  if (std::abs(y[4] - y[3]) < kFlat) ends.high = y[4];
-  ends.at_zero = y[2];
+  if (std::abs(y[6] - y[5]) < kFlat) ends.high = y[6];
+  if (ends.both()) {
+    ends.near = kNearOfTwo * std::abs(ends.high - ends.low);
+  } else if (!std::isnan(ends.one())) {
+    ends.near = kNearOfOne * std::abs(y[3] - ends.one());
+    // GELU and its like are 0 at 0, too, but nowhere else exactly.
+    const double middle = std::isnan(ends.low) ? y[4] : y[2];
+    if (middle != ends.one()) ends.near = std::max(ends.near, 1e-6);
+  }
   return ends;
 }
 

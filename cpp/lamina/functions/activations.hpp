@@ -40,7 +40,8 @@ const char* suitable_initializer(const Choice& activation);
 // Where an elementwise activation is flat: the values that it approaches far to the left and to the
 // right, NaN where it goes on. Row-wise and learned ones have none.
 struct Ends {
-  double low = std::numeric_limits<double>::quiet_NaN(), high = low, at_zero = low;
+  double low = std::numeric_limits<double>::quiet_NaN(), high = low;
+  double near = 0;  // an end is as good as reached within this
   bool both() const { return low == low && high == high; }
   double one() const { return low == low ? low : high; }  // if there is one
 };

@@ -11,9 +11,7 @@ namespace lamina {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kNearOfTwo = 0.02;   // of the way between both ends
-constexpr double kNearOfOne = 0.001;  // of the way from f(0) to the end
-constexpr double kMostRows = 0.9;     // in which a saturated unit lies near an end
+constexpr double kMostRows = 0.9;  // in which a saturated unit lies near an end
 
 // Whether no other layer lies within this one.
 bool is_leaf(const std::vector<LayerRecord>& layers, std::size_t i) {
@@ -39,8 +37,6 @@ Observer<T>::Observer(const Plan& plan, Index rows, int threads)
     Watched w{layer.name, op.output.width, units_, static_cast<Index>(chunks_.size()), {}, 0,
               false};
     if (const auto* f = dynamic_cast<const ActivationOp<T>*>(&op)) w.ends = ends_of(f->choice);
-    w.near = w.ends.both() ? kNearOfTwo * std::abs(w.ends.high - w.ends.low)
-                           : kNearOfOne * std::abs(w.ends.at_zero - w.ends.one());
     w.has_ends = !std::isnan(w.ends.one());
     w.output = std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](Value out) {
       return std::any_of(layer.outputs.begin(), layer.outputs.end(),
@@ -60,22 +56,26 @@ template <class T>
 void Observer<T>::note(int thread, const Watched& w, Range rows, const T* y) {
   const bool both = w.ends.both();
   const Vec<T> low(static_cast<T>(both ? w.ends.low : w.ends.one())),
-      high(static_cast<T>(both ? w.ends.high : w.ends.one())), near(static_cast<T>(w.near));
+      high(static_cast<T>(both ? w.ends.high : w.ends.one())), near(static_cast<T>(w.ends.near));
   const Vec<T> zero(T(0)), one(T(1));
   T* count = at_end_[static_cast<std::size_t>(thread)].data() + w.first_unit;
   for (Index begin = rows.begin; begin < rows.end; begin += kRowStep) {
+    const Vec<T> shift(*y);  // numbers far from 0 keep their digits
+    const Index end = std::min(rows.end, begin + kRowStep);
     LaneSums sum, squares;
-    for (Index r = begin; r < std::min(rows.end, begin + kRowStep); ++r, y += w.width)
+    for (Index r = begin; r < end; ++r, y += w.width)
       for_packets<T>(w.width, [&](auto part, Index j, Index lane) {
-        const Vec<T> v = part.load(y + j);
-        sum.take(v, lane, [](Vec<double> x, Vec<double> s) { return s + x; });
-        squares.take(v, lane, [](Vec<double> x, Vec<double> s) { return fma(x, x, s); });
+        const Vec<T> v = part.load(y + j), off = part.keep(v - shift, zero);
+        sum.take(off, lane, [](Vec<double> x, Vec<double> s) { return s + x; });
+        squares.take(off, lane, [](Vec<double> x, Vec<double> s) { return fma(x, x, s); });
         if (!w.has_ends) return;
         const Vec<T> away = min(abs(v - low), abs(v - high));
         part.store(part.load(count + j) + select(less(near, away), zero, one), count + j);
       });
-    chunks_[static_cast<std::size_t>(w.first_chunk + begin / kRowStep)] = {sum.total(),
-                                                                           squares.total()};
+    const double n = static_cast<double>((end - begin) * w.width), total = sum.total();
+    chunks_[static_cast<std::size_t>(w.first_chunk + begin / kRowStep)] = {
+        n, static_cast<double>(y[(begin - end) * w.width]) + total / n,
+        std::max(0.0, squares.total() - total * total / n)};
   }
 }
 
@@ -94,17 +94,19 @@ double Observer<T>::share_at_ends(const Watched& w, double of_rows) const {
 
 template <class T>
 LayerStatistics Observer<T>::of(const Watched& w) const {
-  double sum = 0, squares = 0;
+  Chunk all;  // chunks in order, as Chan, Golub & LeVeque (1979) put two together
   const Index chunks = (rows_ + kRowStep - 1) / kRowStep;
   for (Index i = w.first_chunk; i < w.first_chunk + chunks; ++i) {
-    sum += chunks_[static_cast<std::size_t>(i)].sum;
-    squares += chunks_[static_cast<std::size_t>(i)].squares;
+    const Chunk& next = chunks_[static_cast<std::size_t>(i)];
+    const double n = all.count + next.count, off = next.mean - all.mean;
+    all.squares += next.squares + off * off * all.count * next.count / n;
+    all.mean += off * next.count / n;
+    all.count = n;
   }
-  const double n = static_cast<double>(rows_ * w.width), mean = sum / n;
-  const double spread = std::sqrt(std::max(0.0, squares / n - mean * mean));
+  const double spread = std::sqrt(all.squares / all.count);
   const bool both = w.ends.both(), one = !both && w.has_ends;
   // An output at its ends is sure of its class.
-  return {w.layer, mean, spread, one ? share_at_ends(w, 1) : kNaN,
+  return {w.layer, all.mean, spread, one ? share_at_ends(w, 1) : kNaN,
           both && !w.output ? share_at_ends(w, kMostRows) : kNaN};
 }
 

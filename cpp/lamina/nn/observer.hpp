@@ -10,7 +10,9 @@ namespace lamina {
 // Of a layer over the rows of a pass. Where a share does not apply it is NaN.
 struct LayerStatistics {
   std::string layer;
-  double mean = 0, spread = 0;  // over rows and units; spread: the standard deviation
+  // Over rows and units; spread: the standard deviation. Of an output whose activation the loss
+  // takes over they are those of its scores.
+  double mean = 0, spread = 0;
   // Of units that no row gets off the flat end of an activation with one (ReLU's 0); of units that
   // lie near an end of one with two (sigmoid) in nine rows of ten.
   double dead = 0, saturated = 0;
@@ -36,11 +38,10 @@ class Observer {
     Index first_unit = 0;   // of all layers' units
     Index first_chunk = 0;  // of all layers' chunks of kRowStep rows
     Ends ends;
-    double near = 0;  // an end is reached within this
     bool has_ends = false, output = false;
   };
   struct Chunk {
-    double sum = 0, squares = 0;
+    double count = 0, mean = 0, squares = 0;  // squares: of the distances from the mean
   };
   void note(int thread, const Watched& w, Range rows, const T* y);
   LayerStatistics of(const Watched& w) const;

@@ -215,9 +215,11 @@ Batch TrainerOf<T>::next_batch() {
 // The last step on a full batch; where batches are accumulated, the last that one completes.
 template <class T>
 bool TrainerOf<T>::watches(const Batch& batch) const {
-  const Index full = std::min(options_.batch_size, data_.rows());
-  const auto step = static_cast<Index>(optimizer->settings.accumulation) * full;
-  return options_.watch && batch.rows == full && batch.following < step && optimizer->step_is_due();
+  if (!options_.watch || !optimizer->step_is_due()) return false;
+  const auto batches = static_cast<Index>(optimizer->settings.accumulation);
+  const bool full = batch.rows == options_.batch_size, last = batch.following == 0;
+  return (full && batch.following < batches * options_.batch_size) ||
+         (last && state.norms.empty());  // fewer rows than a batch
 }
 
 template <class T>
@@ -418,11 +420,13 @@ std::vector<double> TrainerOf<T>::evaluate(Data data, Index block_rows, int num_
 
 template <class T>
 std::vector<double> TrainerOf<T>::observe(Data data, int num_threads,
-                                          std::vector<LayerStatistics>& layers) {
+                                          const std::function<void(Index)>& tick,
+                                          std::vector<LayerStatistics>* layers) {
   net_.require_adapted();
   check_data(net_, objective_, data, false, thread_count(num_threads));
   const std::vector<T*> nowhere(objective_.heads.size(), nullptr);
-  return evaluator_.run(data, 256, num_threads, state.seed, {}, nowhere, nullptr, nullptr, &layers);
+  return evaluator_.run(data, 256, num_threads, state.seed, tick, nowhere, nullptr, nullptr,
+                        layers);
 }
 
 template <class T>

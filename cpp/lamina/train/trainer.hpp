@@ -101,9 +101,11 @@ class Trainer {
                                        const std::function<void(Index)>& tick,
                                        const std::vector<void*>& predictions = {},
                                        bool looking = false, Sums* running = nullptr) = 0;
-  // The means over such rows, and what the layers' outputs look like; X is not checked again.
+  // The means over such rows, and where wanted what the layers' outputs look like; X is not checked
+  // again.
   virtual std::vector<double> observe(Data data, int num_threads,
-                                      std::vector<LayerStatistics>& layers) = 0;
+                                      const std::function<void(Index)>& tick,
+                                      std::vector<LayerStatistics>* layers) = 0;
   // The engine's own gradients for one batch, into the model's; returns the loss.
   virtual double compute_gradients(Data data, int num_threads) = 0;
   // One step on these rows (train/online.cpp), between fits. Returns the means over them by
@@ -145,8 +147,8 @@ class TrainerOf final : public Trainer {
                                const std::function<void(Index)>& tick,
                                const std::vector<void*>& predictions, bool looking,
                                Sums* running) override;
-  std::vector<double> observe(Data data, int num_threads,
-                              std::vector<LayerStatistics>& layers) override;
+  std::vector<double> observe(Data data, int num_threads, const std::function<void(Index)>& tick,
+                              std::vector<LayerStatistics>* layers) override;
   double compute_gradients(Data data, int num_threads) override;
   const std::vector<double>& train_on_batch(Data& data, const OnlineOptions& options) override;
   void keep_best(double value, std::uint64_t epoch) override;
