@@ -94,9 +94,11 @@ def test_overfit_is_not_to_unlearn():
 
 
 def test_overfit_without_a_turn_is_half_of_what_was_learnt():
-    for share, expected in ((t.WIDE_GAP_SHARE, "problem"), (t.WIDE_GAP_SHARE - JUST, None)):
-        val = 0.1 + share * 0.9 + 1e-9
-        assert level(overfit(ended(0.1, val))) == expected
+    """A hint: of few rows nobody may learn more. The verdict says it in any case."""
+    for share, expected in ((t.WIDE_GAP_SHARE, "hint"), (t.WIDE_GAP_SHARE - JUST, None)):
+        one = ended(0.1, 0.1 + share * 0.9 + 1e-9)
+        assert level(overfit(one)) == expected
+        assert (diagnose(one).verdict == "overfitting") == (expected is not None)
 
 
 def test_overfit_by_heart_needs_a_least_loss():
@@ -128,6 +130,16 @@ def test_not_converged_near_a_perfect_fit_is_a_share_of_what_is_left():
     for gained, expected in ((0.03, "problem"), (0.015, None)):
         one = ended(0.06, 0.06, BEST, trial("longer", 0.06 - gained))
         assert level(not_converged(one)) == expected
+
+
+def test_not_converged_needs_more_where_chance_has_a_part():
+    """The best loss that is known is above half of the best constant's."""
+    best, longer = trial("reference", 0.6), trial("longer", 0.61)
+    for least, expected in ((0.5, "problem"), (0.0, None)):
+        one = ended(0.63, 0.63, best, longer, least_loss=least)
+        assert level(not_converged(one)) == expected
+    far = ended(0.7, 0.7, best, longer, least_loss=0.0)
+    assert level(not_converged(far)) == "problem"
 
 
 def test_not_converged_after_few_steps_needs_less():

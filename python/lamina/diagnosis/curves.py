@@ -184,11 +184,23 @@ def missing(facts: Facts, trial: TrialFacts | None = None) -> float:
 def worth_it(facts: Facts, trial: TrialFacts | None) -> bool:
     """Tell whether what a trial has gained is worth speaking of.
 
-    A good share of the possible gain, or less of it but a large share of what was missing.
+    A good share of the possible gain; or less of it but a large share of what was missing, where
+    chance has a small part in the loss.
     """
     gained = ahead(facts, trial)
     closes = gained >= t.SHARE_OF_WHAT_IS_LEFT * missing(facts)
-    return gained >= t.MATERIAL_SHARE or (gained >= t.SMALL_SHARE and closes)
+    small = gained >= t.SMALL_SHARE and closes and _little_chance(facts)
+    return gained >= t.MATERIAL_SHARE or small
+
+
+def _little_chance(facts: Facts) -> bool:
+    """Tell whether new rows can be predicted well: then small differences are no chance."""
+    possible, on_train = room(facts), room(facts, validation=False)
+    if possible is None or on_train is None:
+        return False
+    begin, least = facts.baseline_loss, facts.least_loss
+    whole = begin - least if finite(begin) and finite(least) else on_train
+    return possible >= t.MUCH_EXPLAINED * whole
 
 
 def material(before: float | None, after: float | None, facts: Facts) -> bool:

@@ -17,7 +17,8 @@ MATERIAL_SHARE = 0.1
 #: halve what is left. It counts from this share of the gain on …
 SMALL_SHARE = 0.02
 
-#: … if it is this share of what lies between the loss and the lowest that is known.
+#: … if it is this share of what lies between the loss and the lowest that is known, and new rows
+#: can be predicted so well that chance has a small part in their loss (MUCH_EXPLAINED).
 SHARE_OF_WHAT_IS_LEFT = 0.3
 
 #: A training that has come to less than this of all that is possible has learnt the most.
@@ -53,6 +54,7 @@ RISE_OVER_JITTER = 3.0
 GAP_SHARE = 0.05
 
 #: A gap of this share of the gain without a turn: half of what was learnt is not true of new rows.
+#: The verdict says so; as a finding it is a hint.
 WIDE_GAP_SHARE = 0.5
 
 # ---- convergence --------------------------------------------------------------------------------
@@ -161,7 +163,8 @@ SMALL_HARM_SHARE = 0.02
 #: learnt hardly anything: of squared errors, less than a twentieth of the variance is explained.
 HARDLY_EXPLAINED = 0.05
 
-#: Below this share of that way one may ask whether more can be had, though the fit is a good one.
+#: Below this share of that way one may ask whether more can be had, though the fit is a good one:
+#: chance, or too little freedom?
 MUCH_EXPLAINED = 0.5
 
 #: Without a trial that goes on, a curve must have this many epochs to show where it goes.

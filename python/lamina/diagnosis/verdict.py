@@ -58,8 +58,8 @@ def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
     begin, numbers = start(facts), f"training loss {train:.4g}, validation loss {val:.4g}"
     if begin is None:
         return "undecided", f"nobody knows what these losses are to be compared with ({numbers})."
-    over = next((one for one in overfit(facts) if one.level == "problem"), None)
-    if over is not None:
+    over = next(iter(overfit(facts)), None)
+    if over is not None and (over.level == "problem" or "gap_share" in over.evidence):
         return "overfitting", over.message
     gained = explained(facts, val)
     if (finite(facts.baseline_loss) and val >= begin) or (

@@ -26,8 +26,8 @@ def overfit(facts: Facts) -> list[Finding]:
     more. The fault is a turn: from some epoch on the loss of new rows rose while that of the
     training rows still fell. It is a problem if the weights that one ends with have lost a good
     part of what was gained; with the best weights restored they have not. Without a turn it is a
-    problem if the training rows are known by heart, or half of what was learnt of them is not true
-    of others. (Where new rows gained nothing at all, there may be nothing to learn.)
+    problem if the training rows are known by heart. If half of what was learnt of them is not true
+    of others it is a hint: of few rows, or where much is chance, nobody may learn more.
     """
     at, begin, where = ends(facts), start(facts), turn(facts)
     if at.train is None or at.val is None or begin is None or begin <= at.train:
@@ -128,7 +128,7 @@ def _gap(facts: Facts, at: Ends, begin: float) -> list[Finding]:
     return [
         Finding(
             "OVERFIT",
-            "problem",
+            "problem" if by_heart else "hint",
             f"{what[0].upper()}{what[1:]}: training loss {at.train:.4g}, validation loss "
             f"{at.val:.4g}.",
             "More rows help most; else a smaller network, dropout, an L2 penalty, or "
