@@ -236,10 +236,18 @@ def test_rate_too_high_is_the_cause_of_diverging():
 
 
 def test_rate_too_high_is_a_training_far_behind_its_own_rate():
-    """Some steps of a schedule were far too long."""
-    for reached, expected in ((0.5 - t.THROWN_OFF_SHARE - JUST, "problem"), (0.3, None)):
-        one = ended(0.5, 0.5, BEST, trial("again", reached))
-        assert level(rate_too_high(one)) == expected
+    """Some steps of a schedule were far too long, and threw the weights."""
+
+    def one(reached, growth):
+        thrown = LayerFacts(
+            "dense", start={"weight_norm": 1.0}, values={"weight_norm": [growth, growth]}
+        )
+        return ended(0.5, 0.5, BEST, trial("again", reached), layers=[thrown])
+
+    over, below = 0.5 - t.THROWN_OFF_SHARE - JUST, 0.5 - t.THROWN_OFF_SHARE + JUST
+    assert level(rate_too_high(one(over, t.THROWN_OFF_GROWTH + JUST))) == "problem"
+    assert rate_too_high(one(below, t.THROWN_OFF_GROWTH + JUST)) == []
+    assert rate_too_high(one(over, t.THROWN_OFF_GROWTH - JUST)) == []
 
 
 def test_rate_too_high_without_trials_is_a_loss_that_jumps():

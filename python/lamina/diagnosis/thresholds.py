@@ -115,6 +115,10 @@ GONE_RATE = 0.01
 #: training were far too long.
 THROWN_OFF_SHARE = 0.3
 
+#: … and these must have thrown the weights of a layer to this many times their first size: without
+#: such steps they stay within three times of it, and with them it is seven times and more.
+THROWN_OFF_GROWTH = 5.0
+
 #: A step that changes a layer's weights by more than this share of them throws away what the
 #: steps before it found; 0.001 is usual.
 HIGH_UPDATE_RATIO = 0.1

@@ -58,8 +58,9 @@ def rate_too_high(facts: Facts) -> list[Finding]:
     """LR_TOO_HIGH, from the trials "again" and "again_slower"; else from a loss that jumps about.
 
     The proof is the same network trained anew with a tenth of the rate: it gets much further than
-    the training and than its twin with the usual rate. Or the twin itself gets much further: then
-    a schedule had steps that were far too long. Without trials it is read from the
+    the training and than its twin with the usual rate. Or the twin itself gets much further, and
+    the weights have grown to several times their first size: then a schedule had steps that were
+    far too long. Without trials it is read from the
     training: the loss of the training rows (in inference mode, so without dropout's noise) goes up
     and down all the time, or an early epoch threw it far above the best constant's, or a step
     changes the weights by a tenth of themselves. With trials that prove nothing these are hints.
@@ -120,12 +121,23 @@ def _proven(facts: Facts, usual: TrialFacts, slower: TrialFacts) -> bool:
 
 
 def _thrown_off(facts: Facts, usual: TrialFacts) -> bool:
-    """Tell whether the same network, anew with the rate of most epochs, is far better."""
+    """Tell whether weights were thrown: the same network at its usual rate is far better."""
     if is_diverged(facts) or rate_is_gone(facts) or steps(facts) < t.FEW_STEPS:
         return False
     if not learnable(facts):
         return False
-    return ahead(facts, usual) >= t.THROWN_OFF_SHARE
+    return ahead(facts, usual) >= t.THROWN_OFF_SHARE and _growth(facts) >= t.THROWN_OFF_GROWTH
+
+
+def _growth(facts: Facts) -> float:
+    """Return how many times its first size the weights of a layer came to, at most."""
+    grown = [
+        max(norms) / layer.start["weight_norm"]
+        for layer in facts.layers
+        if (norms := known(layer.values.get("weight_norm", [])))
+        and layer.start.get("weight_norm", 0.0) > 0
+    ]
+    return max(grown, default=0.0)
 
 
 _Sign = tuple[str, str, dict[str, float]]
