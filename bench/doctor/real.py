@@ -90,8 +90,8 @@ def fashion(rng: np.random.Generator, places: Sequence[Path]) -> Task:
     labels = gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes())
     x = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28 * 28)
     y = np.frombuffer(labels, np.uint8, offset=8)
-    some = rng.choice(len(x), 3000, replace=False)
-    return prepared("fashion", x[some], y[some], (2000, 1000), rng, classes=10, unit=255.0)
+    some = rng.choice(len(x), 1800, replace=False)
+    return prepared("fashion", x[some], y[some], (1200, 600), rng, classes=10, unit=255.0)
 
 
 def _member(package: str, name: str, places: Sequence[Path], project: str) -> bytes:
