@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina.history_facts import facts_of
 from lamina.history_record import LAYER_STATISTICS
 from lamina.watching import draw_rows, observe, sample_rows
 
@@ -239,6 +240,8 @@ def test_the_best_constant_is_measured_on_the_validation_rows(loss):
     layers = [lm.Input(COLUMNS), lm.Dense(4), lm.Dense(output, activation=activation)]
     trainer = lm.Trainer(lm.Model(layers, seed=0), loss=loss)
     history = trainer.fit(x, y, epochs=1, validation_data=(other_x, other_y), verbose=0)
+    facts = facts_of(history)
+    assert (facts.least_loss, facts.baseline_loss) == (0, history.final.get("baseline_loss"))
     if expected is None:
         assert "baseline_loss" not in history.final
     else:  # the training rows are a sample of 300

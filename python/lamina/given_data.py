@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lamina.baseline import mean_loss
+from lamina.baseline import least_loss, mean_loss
 from lamina.data import Dataset, class_numbers, class_weight_of, class_weights, dataset, split_rows
 from lamina.fitting import FitPlan
 from lamina.heads import Heads
@@ -123,8 +123,9 @@ class GivenData:
             assert isinstance(whole, Dataset)
             some = drawn(whole, count, self.seed)
             ending = {"train_loss_eval": measure_sample(self, some, layers=False)[0]}
-            baseline = self._baseline_loss(some, held_out)
-            return ending if baseline is None else {**ending, "baseline_loss": baseline}
+            baseline, least = self._baseline_loss(some, held_out), self._least_loss()
+            known = {"baseline_loss": baseline, "least_loss": least}
+            return ending | {key: value for key, value in known.items() if value is not None}
 
         return count, measure
 
@@ -138,6 +139,9 @@ class GivenData:
             int(np.prod(self.model._core.outputs()[0]["shape"])),
             *_counted(other, others.weights, others.rows),
         )
+
+    def _least_loss(self) -> float | None:
+        return None if self._heads.several else least_loss(self._heads.losses[0])
 
     def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         target = data.targets[0]

@@ -96,8 +96,16 @@ def _hardly_better(facts: Facts, train: float, val: float, begin: float) -> tupl
 
 
 def _good(facts: Facts, numbers: str) -> str:
-    where = turn(facts)
-    text = f"new rows are predicted about as well as the training rows ({numbers})."
+    where, at, begin = turn(facts), ends(facts), start(facts)
+    assert at.train is not None
+    assert at.val is not None
+    assert begin is not None
+    gap = (at.val - at.train) / (begin - at.train) if at.train < begin else 0.0
+    text = (
+        f"new rows are predicted about as well as the training rows ({numbers})."
+        if gap < t.GAP_SHARE
+        else f"most of what was learnt holds for new rows ({numbers}); {gap:.0%} of it does not."
+    )
     gained = explained(facts, ends(facts).val)
     if gained is not None:
         text += f" That is {gained:.0%} of the way from the best constant's loss to the least one."
