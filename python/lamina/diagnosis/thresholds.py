@@ -3,8 +3,8 @@
 They are shares and ratios, so they hold for any loss, unit and size. The *gain* is how far a loss
 came down from that of the best constant prediction (without it: from the first epoch's); "a tenth
 of the gain" means the same for a mean squared error in pounds and for a cross-entropy. None
-of them is fitted: any one may be halved or doubled, and something else is said of at most one in
-forty trainings of the zoo that they were chosen on (bench/doctor).
+of them is fitted: any one may be halved or doubled, and at most one in fifty of the zoo's trainings
+that they were chosen on (bench/doctor) is judged otherwise.
 """
 
 # ---- what is worth speaking of ------------------------------------------------------------------
