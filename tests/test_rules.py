@@ -120,6 +120,17 @@ def test_underfit_is_behind_the_plain_network_on_both_rows():
     assert underfit(ended(over, over)) == []  # nobody knows what could be reached
 
 
+@pytest.mark.parametrize(
+    ("about", "what"),
+    [({}, "units"), ({"dropout": 0.9}, "dropout"), ({"dropout": 0.9, "penalised": True}, "ten")],
+)
+def test_underfit_suggests_to_loosen_what_holds_it_back(about, what):
+    held = ended(0.5, 0.5, BEST)
+    held.about.update(about)
+    (found,) = underfit(held)
+    assert what in found.suggestion
+
+
 def test_not_converged_is_what_going_on_gains():
     for gained, expected in ((t.MATERIAL_SHARE, "problem"), (t.MATERIAL_SHARE / 2, None)):
         longer = trial("longer", 0.5 - gained - 1e-9)

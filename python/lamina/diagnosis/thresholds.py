@@ -57,6 +57,11 @@ GAP_SHARE = 0.05
 #: The verdict says so; as a finding it is a hint.
 WIDE_GAP_SHARE = 0.5
 
+# ---- freedom ------------------------------------------------------------------------------------
+
+#: Dropout from this rate on is looked at first if a model does not learn enough.
+MUCH_DROPOUT = 0.5
+
 # ---- convergence --------------------------------------------------------------------------------
 
 #: The curves are still falling if the last third of the epochs brought this share of the gain, on
@@ -185,6 +190,9 @@ SMALL_SIZE = 0.03
 
 #: A mean that lies this many spreads from 0 hides how the column varies.
 FAR_MEAN = 10.0
+
+#: A value so many spreads from the mean is an outlier, for which lm.RobustScale is made.
+OUTLIER = 10.0
 
 #: A column with so large a share of rows of one value is nearly constant …
 NEARLY_CONSTANT = 0.95

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -19,6 +20,7 @@ from lamina.examination.trials import measured_rows
 from lamina.examination.visit import Visit
 from lamina.history_facts import facts_of
 from lamina.model import Model
+from lamina.network import flat_specs
 from lamina.streams import Stream, is_stream
 from lamina.trainer import Trainer
 
@@ -224,4 +226,18 @@ def _about(visit: Visit) -> dict[str, Any]:
         "loss": losses[0] if len(losses) == 1 else losses,
         "optimizer": type(trainer.optimizer).__name__,
         "batch_size": visit.batch_size,
+        **_reins(trainer.model),
+    }
+
+
+def _reins(model: Model) -> dict[str, Any]:
+    """Return what keeps a network from learning by heart: its dropout, whether it is penalised."""
+    specs = list(flat_specs(json.loads(model._core.spec)["layers"]))
+    rates = [one.get("rate") for one in specs if one["class"] in {"Dropout", "AlphaDropout"}]
+    names = ("kernel_regularizer", "activity_regularizer")
+    return {
+        "dropout": max(
+            (float(rate) for rate in rates if isinstance(rate, (int, float))), default=0.0
+        ),
+        "penalised": any(one.get(name) for one in specs for name in names),
     }

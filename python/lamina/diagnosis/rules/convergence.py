@@ -27,9 +27,7 @@ from lamina.diagnosis.findings import Finding
 
 __all__ = ["RULES", "circles", "not_converged", "plateau", "rate_is_gone", "still_falling"]
 
-_LONGER = (
-    "Train longer: call fit again, or give it two to four times the epochs and lm.EarlyStopping."
-)
+_LONGER = "Train longer: call fit again for as many epochs."
 
 
 def underfit(facts: Facts) -> list[Finding]:
@@ -54,7 +52,7 @@ def underfit(facts: Facts) -> list[Finding]:
             f"A plain network reaches a training loss of {plain.train_loss:.4g} and a validation "
             f"loss of {plain.val_loss:.4g} on the same rows; this model stays at "
             f"{at.train:.4g} and {_number(at.val)}.",
-            "Give the model more freedom: more units or layers, less dropout, smaller penalties.",
+            _freedom(facts),
             {
                 "train_loss": at.train,
                 "val_loss": at.val,
@@ -63,6 +61,15 @@ def underfit(facts: Facts) -> list[Finding]:
             },
         )
     ]
+
+
+def _freedom(facts: Facts) -> str:
+    """Return what holds the model back, as far as anybody knows."""
+    if facts.about.get("penalised"):
+        return "Give the model more freedom: divide its penalties by ten."
+    if facts.about.get("dropout", 0.0) >= t.MUCH_DROPOUT:
+        return "Give the model more freedom: halve the rate of its dropout."
+    return "Give the model more freedom: twice as many hidden units."
 
 
 def not_converged(facts: Facts) -> list[Finding]:
@@ -225,7 +232,7 @@ def _circling(facts: Facts) -> Finding:
         "problem",
         f"The training loss has not fallen for half of the epochs and stands at {at.train:.4g}; "
         f"a tenth of the rate takes it on to {slower.train_loss:.4g}.",
-        "Let the rate fall: lm.Cosine as learning_rate, or lm.callbacks.ReduceLROnPlateau.",
+        "Let the rate fall: give lm.Cosine(…) as the learning rate.",
         {"train_loss": at.train, "slower_train_loss": slower.train_loss},
         epoch=facts.epoch[len(facts.epoch) // 2],
     )
@@ -237,7 +244,7 @@ def _standing(facts: Facts) -> Finding:
         "PLATEAU",
         "hint",
         f"The training loss has stood still at {_number(at.train)} for half of the epochs.",
-        "See whether the learning rate has become very small, or another finding is the cause.",
+        "Look at the other findings first: one of them may be the cause.",
         {"train_loss": at.train},
         epoch=facts.epoch[len(facts.epoch) // 2],
     )

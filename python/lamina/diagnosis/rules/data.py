@@ -40,7 +40,7 @@ def unscaled_input(facts: Facts) -> list[Finding]:
             level,
             f"Column {worst.name}{others} has mean {worst.mean:.3g} and spread "
             f"{worst.spread:.3g}, and no layer scales it{words}.",
-            "Put lm.Normalization() behind the input, or lm.RobustScale() if there are outliers.",
+            f"Put {_scaler(far)} behind the input.",
             {"mean": worst.mean, "spread": worst.spread, "columns": len(far), **evidence},
             column=worst.name,
         )
@@ -65,8 +65,7 @@ def target_unscaled(facts: Facts) -> list[Finding]:
             level,
             f"The target has mean {mean:.3g} and spread {spread:.3g}, far from what a new "
             f"network gives{words}.",
-            "Train on (y - mean) / spread and turn predictions back, or use lm.TableModel, which "
-            "does it.",
+            "Train on (y - mean) / spread, and turn predictions back.",
             {"mean": mean, "spread": spread, **evidence},
         )
     ]
@@ -76,6 +75,14 @@ def _farness(mean: float, spread: float) -> float:
     """Return how many orders of magnitude a column is from 1, in size or from its own mean."""
     off = abs(mean) / spread if spread > 0 else 1.0
     return max(abs(math.log10(math.hypot(mean, spread))), math.log10(max(off, 1.0)))
+
+
+def _scaler(columns: Sequence[ColumnFacts]) -> str:
+    """Return the layer that suits: outliers would squeeze all other values of Normalization."""
+    outliers = any(
+        max(one.high - one.mean, one.mean - one.low) > t.OUTLIER * one.spread for one in columns
+    )
+    return "lm.RobustScale()" if outliers else "lm.Normalization()"
 
 
 def _is_far(mean: float, spread: float, common_share: float) -> bool:
@@ -132,7 +139,7 @@ def constant_input(facts: Facts) -> list[Finding]:
             "CONSTANT_INPUT",
             "problem" if found else "hint",
             f"Column {column.name}{others} is {column.low:.6g} in all training rows{also}.",
-            "See how the column came about; if it is right, leave it out.",
+            "Find out how the column came about." if changing else "Leave the column out.",
             {"value": column.low, "columns": len(constant)},
             column=column.name,
         )

@@ -26,8 +26,7 @@ def dead_units(facts: Facts) -> list[Finding]:
             share,
             share >= t.DEAD_SHARE and _is_missed(facts),
             "are dead: they give the same for every row",
-            "Use activation='leaky_relu' or 'elu' there, start the bias at 0, and lower the "
-            "learning rate if the share grew while training.",
+            "Use activation='leaky_relu' there: its slope is never 0.",
         )
         for layer in facts.layers
         if layer.shrunk < t.SHRUNK_SHARE
@@ -50,8 +49,7 @@ def saturated_units(facts: Facts) -> list[Finding]:
             (share >= t.SATURATED_SHARE or _began_saturated(layer))
             and falls_short(facts, t.SMALL_HARM_SHARE),
             "sit at a bound of their activation for nearly all rows",
-            "Scale the inputs (lm.Normalization), start with smaller weights "
-            "(kernel_initializer='auto'), or use activation='relu'.",
+            "Put lm.BatchNormalization() before the activation: it keeps sums in its steep part.",
         )
         for layer in facts.layers
         if not layer.output
@@ -87,8 +85,7 @@ def vanishing_gradient(facts: Facts) -> list[Finding]:
             "hint" if blocked or not falls_short(facts, t.HARM_SHARE) else "problem",
             f"The gradient of {name}, beside its weights, {'began at' if at_start else 'is'} "
             f"{smallest / largest:.2g} of that of {behind_name}: the first layers hardly learn.",
-            "Use activation='relu' or 'gelu' with kernel_initializer='auto', fewer layers, "
-            "lm.Residual around them, or lm.BatchNormalization between them.",
+            "Put lm.BatchNormalization() before each activation: it keeps signals in size.",
             {"gradient_ratio": smallest / largest, "largest_in": behind_name},
             layer=name,
         )
@@ -129,8 +126,7 @@ def exploding_gradient(facts: Facts) -> list[Finding]:
             f"The outputs of {name} {'began to' if at_start else ''} spread "
             f"{largest / smallest:.3g} times as wide as those of {before}: signals and gradients "
             "grow from layer to layer.".replace("  ", " "),
-            "Start with weights that suit the activation (kernel_initializer='auto') and clip the "
-            "gradient (global_clipnorm=1.0); lm.BatchNormalization between layers helps, too.",
+            "Start with weights that suit the activation: kernel_initializer='auto'.",
             {"spread_ratio": largest / smallest, "smallest_in": before},
             layer=name,
         )

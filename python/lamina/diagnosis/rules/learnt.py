@@ -80,11 +80,15 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
     if plain is not None:
         words += f", that of a plain network {loss_of(plain):.4g}"
     if beaten:
-        advice = "See whether the rows of X and y belong together, and whether X can tell y at all."
+        advice = "See whether the rows of X and of y belong together."
     elif same:
         words += "; it has become a constant itself"
-        advice = "The data can be learnt: take off penalties, and see that the output's activation "
-        advice += "can give the targets."
+        emptied = any(layer.shrunk >= t.SHRUNK_SHARE for layer in facts.layers)
+        advice = "The data can be learnt: " + (
+            "divide the penalties by ten."
+            if emptied
+            else "see that the output's activation can give the targets."
+        )
     else:
         advice = "The data can be learnt: look at the other findings."
     return [

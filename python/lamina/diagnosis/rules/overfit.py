@@ -107,7 +107,7 @@ def _restored(where: Turn, at: Ends) -> Finding:
         "hint",
         f"The validation loss rose after epoch {where.epoch}, but the weights are those of a good "
         f"epoch (validation loss {at.val:.4g}).",
-        "More rows, dropout or an L2 penalty would put the turn off; the weights can be used.",
+        "Nothing has to be done: these weights can be used.",
         {"best_val_loss": where.best, "val_loss": at.val, "train_loss": at.train},
         epoch=where.epoch,
     )
@@ -131,8 +131,7 @@ def _gap(facts: Facts, at: Ends, begin: float) -> list[Finding]:
             "problem" if by_heart else "hint",
             f"{what[0].upper()}{what[1:]}: training loss {at.train:.4g}, validation loss "
             f"{at.val:.4g}.",
-            "More rows help most; else a smaller network, dropout, an L2 penalty, or "
-            "lm.EarlyStopping.",
+            "Train on more rows, if there are any: that helps most.",
             {"val_loss": at.val, "train_loss": at.train, "gap_share": share},
         )
     ]

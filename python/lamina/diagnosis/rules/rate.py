@@ -27,8 +27,8 @@ from lamina.diagnosis.rules.convergence import rate_is_gone
 
 __all__ = ["RULES", "diverged", "rate_too_high", "rate_too_low"]
 
-_LOWER = "Divide the learning rate by ten, or let lm.find_learning_rate choose it."
-_RAISE = "Multiply the learning rate by ten, or let lm.find_learning_rate choose it."
+_LOWER = "Divide the learning rate by ten."
+_RAISE = "Multiply the learning rate by ten."
 
 
 def diverged(facts: Facts) -> list[Finding]:
@@ -43,8 +43,7 @@ def diverged(facts: Facts) -> list[Finding]:
             "DIVERGED",
             "problem",
             f"The training {reason}." if reason.startswith("diverged") else f"{reason}.",
-            "Lower the learning rate, scale the inputs, or clip the gradient "
-            "(global_clipnorm=1.0).",
+            "Clip the gradient: global_clipnorm=1.0 as an argument of the optimizer.",
             {"epochs": len(facts.epoch), "stop_reason": facts.stop_reason or ""},
             epoch=facts.epoch[-1] + 1 if facts.epoch else 0,
         )
