@@ -359,3 +359,11 @@ def test_it_has_nothing_to_say_of_a_good_training():
     diagnosis = lm.doctor(trainer.model, trainer, X, y, held_out)
     assert diagnosis.problems == []
     assert diagnosis.verdict == "good fit"
+
+
+def test_layers_are_looked_at_now_if_the_last_fit_was_not_monitored():
+    X, y = data()
+    trainer = trained(X, y, monitor=True)
+    trainer.model["dense"].bias[:] = -100
+    trainer.fit(X, y, epochs=2, verbose=0)
+    assert "DEAD_UNITS" in lm.doctor(trainer.model, trainer, X, y, (X, y)).codes

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+import lamina as lm
 from lamina.diagnosis import DataFacts, Facts, LayerFacts, TrialFacts, diagnose
 from lamina.diagnosis import thresholds as t
 from lamina.diagnosis.rules.convergence import not_converged, plateau, underfit
@@ -439,3 +440,63 @@ def test_a_rate_that_is_too_high_explains_dead_units():
     tried = [BEST, trial("again", 0.9), trial("again_slower", 0.1)]
     found = diagnose(ended(0.9, 0.9, *tried, layers=layers(dead=[1.0, 0.0, math.nan])))
     assert found.codes == ["LR_TOO_HIGH"]
+
+
+# ---- what belongs together
+
+
+def test_steps_that_change_nothing_need_no_trial_with_others():
+    for ratio, expected in ((t.TINY_UPDATE_RATIO / 2, "problem"), (t.TINY_UPDATE_RATIO * 2, None)):
+        layers = [LayerFacts("dense", values={"update_ratio": [ratio] * 20})]
+        one = ended(0.9, 0.9, BEST, trial("again_faster", 0.89), layers=layers)
+        assert level(rate_too_low(one)) == expected
+
+
+def test_a_rate_too_low_is_why_it_has_not_converged():
+    layers = [LayerFacts("dense", values={"update_ratio": [t.TINY_UPDATE_RATIO / 2] * 20})]
+    found = diagnose(ended(0.9, 0.9, BEST, trial("longer", 0.7), layers=layers))
+    assert found.codes == ["LR_TOO_LOW"]
+    later = next(one for one in found if one.code == "NOT_CONVERGED")
+    assert (later.level, later.suggestion) == (
+        "hint",
+        "Mend LR_TOO_LOW first: it can be the cause.",
+    )
+
+
+def test_nobody_is_told_to_raise_the_rate_and_to_lower_it():
+    values = {"update_ratio": [t.TINY_UPDATE_RATIO / 2] * 20}
+    curve = [*np.linspace(0.95, 0.9, 10), *np.resize([0.9, 0.9 + t.SWING_SHARE_HINT * 3], 10)]
+    one = ended(0.9, 0.9, BEST, curve=curve, layers=[LayerFacts("dense", values=values)])
+    assert level(rate_too_high(one)) is not None
+    assert {"LR_TOO_LOW"} == {f.code for f in diagnose(one) if f.code.startswith("LR_")}
+
+
+def test_heads_beside_each_other_are_no_layers_in_a_row():
+    def facts(*outputs):
+        layers = [
+            LayerFacts(name, output=name in outputs, start={"gradient_norm": g, "weight_norm": 1.0})
+            for name, g in (("dense", 1.0), ("p", t.VANISHING_RATIO / 10), ("q", 1.0))
+        ]
+        return ended(0.9, 0.9, BEST, layers=layers)
+
+    assert level(vanishing_gradient(facts("q"))) == "problem"
+    assert vanishing_gradient(facts("p", "q")) == []
+
+
+def test_training_rows_have_a_best_constant_of_their_own():
+    """Validation rows that scatter more make no gap."""
+    one = ended(0.55, 0.9, baseline_loss=1.0, baseline_train_loss=0.6, least_loss=0.0, epochs=40)
+    other = dataclasses.replace(one, baseline_train_loss=1.0)
+    assert diagnose(one).verdict == "underfitting"
+    assert diagnose(other).verdict == "overfitting"
+
+
+@pytest.mark.parametrize("seed", [33, 41, 52])
+def test_few_rows_of_another_variance_are_not_known_by_heart(seed):
+    """Stopped far too early, with validation rows that scatter otherwise than those trained on."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(600, 4))
+    model = lm.Model([lm.Input(4), lm.Dense(16, activation="relu"), lm.Dense(1)], seed=seed)
+    trainer = lm.Trainer(model, loss="mse", num_threads=1)
+    history = trainer.fit(x, 30 * x[:, 1], epochs=30, validation_split=0.3, verbose=0)
+    assert history.verdict == "underfitting"

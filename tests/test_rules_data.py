@@ -289,3 +289,34 @@ def test_without_trials_nobody_knows_whether_there_is_more_to_learn():
 def test_negative_losses_have_baselines_too():
     known = facts(model_loss=-2.0, constant_loss=-1.0)
     assert no_better_than_baseline(known) == []
+
+
+def test_of_a_training_that_diverged_the_data_are_not_to_blame():
+    nothing = {"model_loss": math.inf, "constant_loss": 1.0}
+    one = facts(trials={"reference": math.inf}, final=math.inf, **nothing)
+    assert levels(no_better_than_baseline(one)) == [("NO_BETTER_THAN_BASELINE", "hint")]
+    one.stop_reason = "diverged: the loss became non-finite"
+    assert no_better_than_baseline(one) == []
+
+
+@pytest.mark.parametrize("target", [{"target_spread": 0.0}, {"classes": [100, 0]}])
+def test_a_target_that_is_always_the_same_is_named(target):
+    nothing = {"model_loss": 1.0, "constant_loss": 1.0}
+    (found,) = no_better_than_baseline(facts(trials={"reference": 1.0}, **nothing, **target))
+    assert "same in all rows" in found.message
+
+
+def test_who_weighs_the_classes_is_not_told_to():
+    rare = {"classes": [990, 10], "validation_classes": [495, 20], "recall": [1.0, 0.1]}
+    for weighted in (False, True):
+        (found,) = imbalanced_classes(facts(about={"weighted": weighted}, **rare))
+        assert found.level == "problem"
+        assert "balanced" not in found.suggestion
+
+
+@pytest.mark.parametrize(("least", "level"), [(0.0, "hint"), (0.75, "problem")])
+def test_small_differences_count_only_where_chance_is_small(least, level):
+    scaled = {"again": 0.85, "scaled_input": 0.834, "reference": 0.8}
+    one = facts(column(), column("1", 2000.0), trials=scaled, final=0.85)
+    one.least_loss = least
+    assert levels(rules.unscaled_input(one)) == [("UNSCALED_INPUT", level)]

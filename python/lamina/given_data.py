@@ -124,7 +124,8 @@ class GivenData:
             some = drawn(whole, count, self.seed)
             ending = {"train_loss_eval": measure_sample(self, some, layers=False)[0]}
             baseline, least = self._baseline_loss(some, held_out), self._least_loss()
-            known = {"baseline_loss": baseline, "least_loss": least}
+            own = self._baseline_loss(some, some)
+            known = {"baseline_loss": baseline, "baseline_train_loss": own, "least_loss": least}
             return ending | {key: value for key, value in known.items() if value is not None}
 
         return count, measure

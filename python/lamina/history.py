@@ -58,16 +58,16 @@ class History(Record):
         the layer's trainable weights, and their ``update_ratio`` = update_norm / weight_norm, often
         about 0.001.
     final : dict or None
-        ``{"epoch", "val_loss", "train_loss_eval", "baseline_loss", "least_loss"}`` of the weights
-        that a fit with validation data ended with, both losses measured in the same way: without
-        dropout, on as many rows (65,536 at most). Between ``loss``, a mean over an epoch with
-        dropout while the weights moved, and ``val_loss`` no fair comparison is possible. The
-        baseline is the best constant prediction's loss on the validation data, if the loss is the
-        mean squared error or a cross-entropy; the least loss is 0, of a loss that cannot be below.
-        None without validation data, of a stream, and where the last epoch was not
-        completed or the fit went back to earlier weights by itself (it diverged, TerminateOnNaN).
-        It is measured after the callbacks' ``on_train_end``, of the last epoch's weights or the
-        best ones.
+        ``{"epoch", "val_loss", "train_loss_eval", "baseline_loss", "baseline_train_loss",
+        "least_loss"}`` of the weights that a fit with validation data ended with, both losses
+        measured in the same way: without dropout, on as many rows (65,536 at most). Between
+        ``loss``, a mean over an epoch with dropout while the weights moved, and ``val_loss`` no
+        fair comparison is possible. The baselines are the best constant prediction's losses on the
+        validation data and on these training rows, if the loss is the mean squared error or a
+        cross-entropy; the least loss is 0, of a loss that cannot be below. None without validation
+        data, of a stream, and where the last epoch was not completed or the fit went back to
+        earlier weights by itself (it diverged, TerminateOnNaN). It is measured after the callbacks'
+        ``on_train_end``, of the last epoch's weights or the best ones.
 
     Examples
     --------

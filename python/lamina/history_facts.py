@@ -22,6 +22,7 @@ def facts_of(history: Record) -> Facts:
         final_train_loss=final.get("train_loss_eval"),
         final_val_loss=final.get("val_loss"),
         baseline_loss=final.get("baseline_loss"),
+        baseline_train_loss=final.get("baseline_train_loss"),
         least_loss=final.get("least_loss"),
         stop_reason=history.stop_reason,
         layers=_layers(history),

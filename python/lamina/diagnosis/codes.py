@@ -129,7 +129,7 @@ CODES: dict[str, Code] = {
             "LR_TOO_LOW",
             "The steps are too short: ten times longer ones get much further in the same time.",
             "trials, layers, curves",
-            ("UNDERFIT", "OVERFIT"),
+            ("NOT_CONVERGED", "UNDERFIT", "OVERFIT"),
         ),
         Code(
             "DIVERGED",

@@ -24,6 +24,7 @@ __all__ = [
     "explained",
     "falls_short",
     "finite",
+    "gap_share",
     "is_diverged",
     "judged",
     "judged_loss",
@@ -38,6 +39,7 @@ __all__ = [
     "steps",
     "swing",
     "train_curve",
+    "train_start",
     "turn",
     "worth_it",
 ]
@@ -135,6 +137,11 @@ def start(facts: Facts) -> float | None:
     return max(known([curve[0] for curve in curves if curve]), default=None)
 
 
+def train_start(facts: Facts) -> float | None:
+    """Return the same for losses of training rows."""
+    return facts.baseline_train_loss if finite(facts.baseline_train_loss) else start(facts)
+
+
 def room(facts: Facts, *, validation: bool = True) -> float | None:
     """Return the gain that is possible, as far as anybody knows: from `start` to the best loss.
 
@@ -214,7 +221,8 @@ def material(before: float | None, after: float | None, facts: Facts) -> bool:
     gained, left = before - after, before - (begin - possible)
     if gained >= t.MATERIAL_SHARE * possible:
         return True
-    return gained >= t.SMALL_SHARE * possible and gained >= t.SHARE_OF_WHAT_IS_LEFT * left
+    small = gained >= t.SMALL_SHARE * possible and gained >= t.SHARE_OF_WHAT_IS_LEFT * left
+    return small and _little_chance(facts)
 
 
 def learnable(facts: Facts) -> bool:
@@ -252,15 +260,27 @@ def is_diverged(facts: Facts) -> bool:
     return reason.startswith("diverged") or any(map(_is_not_a_number, facts.loss[-1:]))
 
 
-def explained(facts: Facts, loss: float | None) -> float | None:
+def explained(facts: Facts, loss: float | None, *, validation: bool = True) -> float | None:
     """Return how much of the way from the best constant's loss to the least one a loss has gone.
 
     Of squared errors it is the share of the variance that is explained. None if either is unknown.
+    On training rows it is counted from the best constant of these: other rows, another variance.
     """
-    begin, least = facts.baseline_loss, facts.least_loss
-    if not finite(begin) or not finite(least) or not finite(loss) or begin <= least:
+    begin, least = facts.baseline_loss if validation else train_start(facts), facts.least_loss
+    if not finite(facts.baseline_loss) or not finite(begin) or not finite(least):
         return None
-    return (begin - loss) / (begin - least)
+    return None if not finite(loss) or begin <= least else (begin - loss) / (begin - least)
+
+
+def gap_share(facts: Facts) -> float:
+    """Return which share of what was learnt of the training rows does not hold for new ones."""
+    at, begin = ends(facts), start(facts)
+    if at.train is None or at.val is None or begin is None:
+        return 0.0
+    on_train, on_new = explained(facts, at.train, validation=False), explained(facts, at.val)
+    if on_train is not None and on_new is not None:
+        return (on_train - on_new) / on_train if on_train > 0 else 0.0
+    return (at.val - at.train) / (begin - at.train) if at.train < begin else 0.0
 
 
 def turn(facts: Facts) -> Turn | None:

@@ -13,6 +13,10 @@ from lamina.diagnosis.verdict import verdict
 __all__ = ["diagnose"]
 
 
+# Nobody is told to do both: a hint gives way to its opposite.
+_OPPOSITE = {"LR_TOO_HIGH": "LR_TOO_LOW", "LR_TOO_LOW": "LR_TOO_HIGH"}
+
+
 def diagnose(facts: Facts) -> Diagnosis:
     """Return what the facts tell: the verdict and all findings.
 
@@ -51,12 +55,16 @@ def diagnose(facts: Facts) -> Diagnosis:
 def causes_first(findings: list[Finding]) -> list[Finding]:
     """Return the findings, those that a problem among them explains as hints."""
     problems = {one.code for one in findings if one.level == "problem"}
-    return [_behind_its_cause(one, problems) for one in findings]
+    return [
+        _behind_its_cause(one, problems)
+        for one in findings
+        if _OPPOSITE.get(one.code) not in problems or one.code in problems
+    ]
 
 
 def _behind_its_cause(finding: Finding, problems: set[str]) -> Finding:
     causes = [code for code in EXPLAINED_BY[finding.code] if code in problems]
-    if finding.level != "problem" or not causes:
+    if not causes:
         return finding
     suggestion = f"Mend {causes[0]} first: it can be the cause."
     return dataclasses.replace(finding, level="hint", suggestion=suggestion)

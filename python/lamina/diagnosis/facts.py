@@ -213,6 +213,8 @@ class Facts:
         In inference mode, of the weights that the training ended with.
     baseline_loss : float or None
         Of the best constant prediction, on the validation rows if there are any.
+    baseline_train_loss : float or None
+        Of the best constant prediction of the training rows, on these.
     least_loss : float or None
         The value that the loss cannot come below, if there is one: mostly 0.
     stop_reason : str or None
@@ -236,6 +238,7 @@ class Facts:
     final_train_loss: float | None = None
     final_val_loss: float | None = None
     baseline_loss: float | None = None
+    baseline_train_loss: float | None = None
     least_loss: float | None = None
     stop_reason: str | None = None
     layers: list[LayerFacts] = dataclasses.field(default_factory=list)

@@ -132,6 +132,9 @@ HIGH_UPDATE_RATIO = 0.1
 #: to make anything of them.
 LOW_UPDATE_RATIO = 5e-5
 
+#: Below this a thousand steps change weights by less than a hundredth: no number of steps will do.
+TINY_UPDATE_RATIO = 1e-5
+
 # ---- layers -------------------------------------------------------------------------------------
 
 #: A layer in which half of the units are dead has lost half of its width; some are dead in every

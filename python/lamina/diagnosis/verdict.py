@@ -10,6 +10,7 @@ from lamina.diagnosis.curves import (
     ends,
     explained,
     finite,
+    gap_share,
     is_diverged,
     learnable,
     room,
@@ -82,7 +83,8 @@ def _judge(facts: Facts, train: float, val: float) -> tuple[str, str]:
 
 def _hardly_better(facts: Facts, train: float, val: float, begin: float) -> tuple[str, str]:
     best = f"one constant for all rows has a validation loss of {begin:.4g}, the model {val:.4g}"
-    known, possible = explained(facts, train), room(facts, validation=False)
+    known = explained(facts, train, validation=False)
+    possible = room(facts, validation=False)
     learnt = begin - train >= t.MATERIAL_SHARE * (possible or math.inf)
     if train < val and (learnt if known is None else known >= t.MATERIAL_SHARE):
         return "overfitting", (
@@ -96,11 +98,7 @@ def _hardly_better(facts: Facts, train: float, val: float, begin: float) -> tupl
 
 
 def _good(facts: Facts, numbers: str) -> str:
-    where, at, begin = turn(facts), ends(facts), start(facts)
-    assert at.train is not None
-    assert at.val is not None
-    assert begin is not None
-    gap = (at.val - at.train) / (begin - at.train) if at.train < begin else 0.0
+    where, gap = turn(facts), gap_share(facts)
     text = (
         f"new rows are predicted about as well as the training rows ({numbers})."
         if gap < t.GAP_SHARE

@@ -55,7 +55,8 @@ def column_facts(visit: Visit, facts: DataFacts) -> None:
     numeric = []
     for place, (port, scaled, names) in enumerate(ports):
         if port["kind"] != "numeric" or isinstance(visit.train.inputs[place], Csr):
-            visit.left_out.append(f"the columns of the input {port['name']!r}: {port['kind']}")
+            kind = "sparse" if port["kind"] == "numeric" else port["kind"]
+            visit.left_out.append(f"the columns of the input {port['name']!r}: {kind}")
             continue
         numeric.append((place, scaled, names))
     alike = _alike(visit)

@@ -65,6 +65,7 @@ def examine(
     else:
         facts.final_val_loss = visit.loss(trainer, visit.held_out)
     facts.baseline_loss = baseline_loss(visit, visit.seen, visit.judged)
+    facts.baseline_train_loss = baseline_loss(visit, visit.seen, visit.seen)
     facts.least_loss = _least_loss(trainer)
     facts.data = data_facts(visit)
     facts.layers = layer_facts(visit)
@@ -226,6 +227,7 @@ def _about(visit: Visit) -> dict[str, Any]:
         "loss": losses[0] if len(losses) == 1 else losses,
         "optimizer": type(trainer.optimizer).__name__,
         "batch_size": visit.batch_size,
+        "weighted": bool(visit.class_weight),
         **_reins(trainer.model),
     }
 

@@ -25,7 +25,9 @@ def layer_facts(visit: Visit) -> list[LayerFacts]:
     """Return what is known of each layer that has outputs of its own."""
     trainer = visit.trainer
     model = trainer.model
-    values = trainer.history.layers or _now(visit)
+    seen = trainer.history.layers
+    is_known = any(np.isfinite(one["mean"][-1]) for one in seen.values() if one["mean"])
+    values = seen if is_known else _now(visit)  # a later fit may not have been monitored
     specs = {one["name"]: one for one in flat_specs(json.loads(model._core.spec)["layers"])}
     outputs = {one["name"] for one in model._core.outputs()}
     return [

@@ -19,6 +19,7 @@ from lamina.diagnosis.curves import (
     start,
     steps,
     train_curve,
+    train_start,
     turn,
     worth_it,
 )
@@ -161,11 +162,11 @@ def rate_is_gone(facts: Facts) -> bool:
 
 def still_falling(facts: Facts) -> bool:
     """Tell whether the last third of the epochs brought much, on new rows, too."""
-    begin, at, where = start(facts), ends(facts), turn(facts)
-    fall = late_fall(train_curve(facts)[0])
-    if begin is None or fall is None or at.train is None:
+    begin, where, curve = train_start(facts), turn(facts), known(train_curve(facts)[0])
+    fall = late_fall(curve)
+    if begin is None or fall is None:
         return False
-    gained = max([begin, *known(train_curve(facts)[0][:1])]) - at.train
+    gained = max(begin, curve[0]) - curve[-1]
     if gained <= 0 or fall < t.STILL_FALLING_SHARE * gained:
         return False
     if where is not None and where.rise > 0:

@@ -67,8 +67,11 @@ def vanishing_gradient(facts: Facts) -> list[Finding]:
     small ones everywhere. Behind units that are dead or saturated they vanish, too; then those are
     the cause.
     """
+    several = sum(layer.output for layer in facts.layers) > 1  # beside each other, not in a row
     at_start = [
-        (layer.name, ratio) for layer in facts.layers if (ratio := _start_ratio(layer)) >= 0
+        (layer.name, ratio)
+        for layer in facts.layers
+        if (ratio := _start_ratio(layer)) >= 0 and not (several and layer.output)
     ]
     ratios = at_start or _gradients(facts)
     if len(ratios) < 2 or any(layer.shrunk >= t.SHRUNK_SHARE for layer in facts.layers):

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from lamina.diagnosis import thresholds as t
-from lamina.diagnosis.curves import loss_of
-from lamina.diagnosis.facts import Facts
+from lamina.diagnosis.curves import is_diverged, loss_of
+from lamina.diagnosis.facts import DataFacts, Facts
 from lamina.diagnosis.findings import Finding
 
 __all__ = ["RULES", "imbalanced_classes", "no_better_than_baseline"]
@@ -41,9 +41,9 @@ def imbalanced_classes(facts: Facts) -> list[Finding]:
             "IMBALANCED_CLASSES",
             "problem" if missed and recall < others - t.RECALL_GAIN else "hint",
             f"{words}.",
-            'Give fit class_weight="balanced", or more rows of the rare classes.'
-            if mendable or not missed
-            else 'Get more rows of the rare classes; class_weight="balanced" is the next best.',
+            'Give fit class_weight="balanced".'
+            if (mendable or not missed) and not facts.about.get("weighted")
+            else "Get more rows of the rare classes.",
             {"share": data.classes[worst] / sum(data.classes), "recall": recall},
         )
     ]
@@ -66,11 +66,14 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
     data = facts.data
     if data is None or data.model_loss is None or data.constant_loss is None:
         return []
+    if is_diverged(facts):  # of which this is no wonder, and says nothing of the data
+        return []
     loss, constant = data.model_loss, data.constant_loss
     if loss < constant - t.GAIN * abs(constant):
         return []
     plain, base, slower = facts.trial("reference"), facts.baseline_loss, facts.trial("again_slower")
     beaten = plain is not None and base is not None and _is_beaten(loss_of(plain), base)
+    beaten = beaten and plain is not None and math.isfinite(loss_of(plain))
     same = data.prediction_spread is not None and data.prediction_spread < t.SAME_PREDICTIONS
     same = same and not _has_silent_layers(facts)
     same = same or any(layer.shrunk >= t.SHRUNK_SHARE for layer in facts.layers)
@@ -79,7 +82,10 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
     words = f"The model's loss is {loss:.4g}, that of the best constant prediction {constant:.4g}"
     if plain is not None:
         words += f", that of a plain network {loss_of(plain):.4g}"
-    if beaten:
+    if _is_constant(data):
+        words = "The target is the same in all rows"
+        advice = "Find out how the target came about."
+    elif beaten:
         advice = "See whether the rows of X and of y belong together."
     elif same:
         words += "; it has become a constant itself"
@@ -100,6 +106,10 @@ def no_better_than_baseline(facts: Facts) -> list[Finding]:
             {"loss": loss, "constant_loss": constant},
         )
     ]
+
+
+def _is_constant(data: DataFacts) -> bool:
+    return data.target_spread == 0 or sum(count > 0 for count in data.classes) == 1
 
 
 def _has_silent_layers(facts: Facts) -> bool:

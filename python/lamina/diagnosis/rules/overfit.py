@@ -9,8 +9,10 @@ from lamina.diagnosis.curves import (
     ends,
     explained,
     finite,
+    gap_share,
     learnable,
     start,
+    train_start,
     turn,
 )
 from lamina.diagnosis.facts import Facts
@@ -30,18 +32,19 @@ def overfit(facts: Facts) -> list[Finding]:
     of others it is a hint: of few rows, or where much is chance, nobody may learn more.
     """
     at, begin, where = ends(facts), start(facts), turn(facts)
-    if at.train is None or at.val is None or begin is None or begin <= at.train:
+    own = train_start(facts)
+    if at.train is None or at.val is None or begin is None or own is None or own <= at.train:
         return []
-    if at.val - at.train < t.GAP_SHARE * (begin - at.train) or _knows_nothing(facts, at):
+    if gap_share(facts) < t.GAP_SHARE or _knows_nothing(facts, at):
         return []
     if where is None or not _has_turned(where):
-        return _gap(facts, at, begin)
+        return _gap(facts, at)
     held = _lost(where, at, begin, held=True)
     enough = t.LOST_SHARE if finite(facts.baseline_loss) else t.LOST_SHARE_WITHOUT_BASELINE
     opened = held >= t.LOST_SHARE_HINT and _opened(where, at)
     if held >= enough or opened:
         return [_finding("problem", where, at, held)]
-    gap = _gap(facts, at, begin)
+    gap = _gap(facts, at)
     if gap:
         return gap
     if held >= t.LOST_SHARE_HINT:
@@ -53,7 +56,7 @@ def overfit(facts: Facts) -> list[Finding]:
 
 def _knows_nothing(facts: Facts, at: Ends) -> bool:
     """Tell whether next to nothing was learnt of the training rows either."""
-    known = explained(facts, at.train)
+    known = explained(facts, at.train, validation=False)
     return known is not None and known < t.MATERIAL_SHARE
 
 
@@ -89,7 +92,7 @@ def _finding(level: str, where: Turn, at: Ends, lost: float) -> Finding:
         level,
         f"Overfitting since epoch {where.epoch}: the validation loss rose from {where.best:.4g} "
         f"to {at.val:.4g}, while the training loss fell to {at.train:.4g}. "
-        f"{lost:.0%} of the gain on new rows is lost.",
+        f"{'All' if lost >= 1 else f'{lost:.0%}'} of the gain on new rows is lost.",
         "Stop at the best epoch and keep its weights: callbacks=[lm.EarlyStopping()].",
         {
             "best_val_loss": where.best,
@@ -113,11 +116,10 @@ def _restored(where: Turn, at: Ends) -> Finding:
     )
 
 
-def _gap(facts: Facts, at: Ends, begin: float) -> list[Finding]:
+def _gap(facts: Facts, at: Ends) -> list[Finding]:
     assert at.val is not None
     assert at.train is not None
-    share = (at.val - at.train) / (begin - at.train)
-    least = facts.least_loss
+    share, least = gap_share(facts), facts.least_loss
     by_heart = finite(least) and at.train - least < t.BY_HEART * (at.val - least)
     wide = t.WIDE_GAP_SHARE <= share <= 1 - t.LOST_SHARE and learnable(facts)
     if not wide and not by_heart:

@@ -204,11 +204,13 @@ def rate_too_low(facts: Facts) -> list[Finding]:
     if is_diverged(facts) or ends(facts).train is None:
         return []
     if facts.trial("reference") is None:
-        return _hint_of_short_steps(ratio)
+        return [] if ratio is None or ratio >= t.LOW_UPDATE_RATIO else _short_steps("hint", ratio)
     if not falls_short(facts, t.MATERIAL_SHARE):
         return []
     if rate_is_gone(facts):
         return []
+    if ratio is not None and ratio < t.TINY_UPDATE_RATIO:
+        return _short_steps("problem", ratio)
     faster = facts.trial("again_faster") or facts.trial("faster")
     if faster is None or not _faster_is_better(facts, faster):
         return []
@@ -246,13 +248,11 @@ def _faster_is_better(facts: Facts, faster: TrialFacts) -> bool:
     return swing(train_curve(facts)[0]) < t.SMOOTH_SHARE * possible
 
 
-def _hint_of_short_steps(ratio: float | None) -> list[Finding]:
-    if ratio is None or ratio >= t.LOW_UPDATE_RATIO:
-        return []
+def _short_steps(level: str, ratio: float) -> list[Finding]:
     return [
         Finding(
             "LR_TOO_LOW",
-            "hint",
+            level,
             f"A step changes the weights by {ratio:.2g} of themselves (0.001 is usual).",
             _RAISE,
             {"update_ratio": ratio},
