@@ -151,8 +151,8 @@ def load_average() -> float | None:
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
-def commit() -> str:
-    """The sources' commit, with a plus sign when what is timed has been edited since."""
+def commit(*more: str) -> str:
+    """The sources' commit, with a plus sign when they, or `more`, have been edited since."""
 
     def git(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["git", "-C", str(ROOT), *arguments]
@@ -160,7 +160,7 @@ def commit() -> str:
 
     try:
         head = git("rev-parse", "--short=10", "HEAD")
-        edited = git("status", "--porcelain", "--", "cpp", "python").stdout.strip()
+        edited = git("status", "--porcelain", "--", "cpp", "python", *more).stdout.strip()
     except FileNotFoundError:
         return "unknown"
     if head.returncode != 0:

@@ -53,13 +53,13 @@ def growing(task: Task, seed: int) -> Training:
     return Training(task, seed, optimizer=lm.Adam(rate))
 
 
-@broken("LR_TOO_HIGH", ("blobs", "diamonds", "rings"), worse(), allows=("SATURATED_UNITS",))
+@broken("LR_TOO_HIGH", ("blobs", "diamonds", "rings"), worse())
 def rmsprop_tanh(task: Task, seed: int) -> Training:
     """RMSprop with 0.2 on tanh units, whose outputs are thrown from bound to bound."""
     return Training(task, seed, activation="tanh", optimizer=lm.RMSprop(0.2))
 
 
-@broken("LR_TOO_HIGH", FOUR, worse(), allows=("SATURATED_UNITS",))
+@broken("LR_TOO_HIGH", FOUR, worse())
 def first_steps(task: Task, seed: int) -> Training:
     """A good rate, but for the first twenty steps, which were of 1: units that never come back."""
     rate = RATE.Piecewise([20], [1.0, 2e-3])
@@ -156,7 +156,7 @@ def relative_error_of_zero(task: Task, seed: int) -> Training:
     return Training(rounded, seed, loss=loss)
 
 
-@broken("DIVERGED", ("digits", "blobs", "friedman"), not_finite, allows=("EXPLODING_GRADIENT",))
+@broken("DIVERGED", ("digits", "blobs", "friedman"), not_finite)
 def start_beyond_measure(task: Task, seed: int) -> Training:
     """Initial weights of 1e15: three layers of that are more than a float32 can hold."""
     start = {"kernel_initializer": START.RandomNormal(stddev=1e15)}
@@ -184,21 +184,21 @@ def uphill(task: Task, seed: int) -> Training:
 # ---- steps that were right for the beginning, and no longer are
 
 
-@broken("PLATEAU", ("digits", "blobs", "friedman", "waves"), stuck, allows=("LR_TOO_LOW",))
+@broken("PLATEAU", ("digits", "blobs", "friedman", "waves"), stuck)
 def divided_every_epoch(task: Task, seed: int) -> Training:
     """A good rate is divided by ten every epoch: after three of them nothing moves."""
     rate = RATE.Step(2e-3, step_size=1, gamma=0.1, unit="epoch")
     return Training(task, seed, optimizer=lm.Adam(rate))
 
 
-@broken("PLATEAU", ("digits", "blobs", "friedman", "waves"), stuck, allows=("LR_TOO_LOW",))
+@broken("PLATEAU", ("digits", "blobs", "friedman", "waves"), stuck)
 def impatient_callback(task: Task, seed: int) -> Training:
     """ReduceLROnPlateau without patience: it takes slow progress for none, and the rate away."""
     fall = lm.ReduceLROnPlateau(factor=0.03, patience=1, threshold=0.5)
     return Training(task, seed, epochs=30, callbacks=[fall])
 
 
-@broken("PLATEAU", ("diamonds", "rings", "friedman", "waves"), stuck, allows=("LR_TOO_LOW",))
+@broken("PLATEAU", ("diamonds", "rings", "friedman", "waves"), stuck)
 def cosine_too_short(task: Task, seed: int) -> Training:
     """A cosine made for 80 steps; the rate is 0 for the thousand that follow."""
     rate = lm.Adam(RATE.Cosine(3e-3, total_steps=80))
@@ -217,7 +217,7 @@ def steps_of_one_length(task: Task, seed: int) -> Training:
     return Training(task, seed, activation="gelu", epochs=50, optimizer=lm.Lion(0.005))
 
 
-@broken("PLATEAU", ("diamonds", "waves"), stuck, allows=("LR_TOO_HIGH",))
+@broken("PLATEAU", ("diamonds", "waves"), stuck)
 def cycles_without_end(task: Task, seed: int) -> Training:
     """A cyclical rate between 0.02 and 0.1 shakes off each time what was gained."""
     rate = RATE.Cyclical(0.02, 0.1, step_size_up=100)

@@ -20,6 +20,7 @@ import options
 from crew import say
 
 from doctor import page, specimens
+from doctor.counting import Result
 from doctor.data import REPORT, SETS, TUNING
 from doctor.entry import ENTRIES
 
@@ -50,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.command == "proofs":
         print(page.proofs(found, args.misses))
         return 0
-    result = page.Result.of(found)
+    result = Result.of(found)
     print(page.text(result, args.misses))
     if args.publish:
         page.publish(result, RESULTS)

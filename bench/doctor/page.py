@@ -1,149 +1,23 @@
-"""What the doctor said of the trainings, counted; as text, as Markdown and as JSON."""
+"""What was counted (counting.py): as text, as Markdown and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import report
 
-from doctor.consequences import CODES
+from doctor.counting import RECALL, RECALL_OVER_ALL, Result, Row
 from doctor.data import REPORT, TUNING
-from doctor.entry import ENTRIES, Entry
-from doctor.specimens import Specimen
-from lamina import diagnosis
-from lamina.diagnosis import Facts
+from doctor.entry import Entry
+from doctor.specimens import UNKNOWN, Specimen, sources
 
-PLACES = ["data set", "broken", "recall", "healthy", "false problems", "left out"]
-RECALL, RECALL_OVER_ALL, FALSE_ALARMS = 0.8, 0.9, 1 / 20
-_diagnose: Any = getattr(diagnosis, "diagnose", lambda facts: diagnosis.Diagnosis([], "", ""))
-HEADER = ["code", "entries", "trainings", "right", "recall", "found", "beside it, wrongly"]
-
-
-@dataclass
-class Row:
-    """What was said of the trainings of one code, or of the healthy ones."""
-
-    code: str
-    entries: set[str] = field(default_factory=set)
-    trainings: int = 0
-    found: int = 0  # the cause was among the problems
-    right: int = 0  # and no problem that the training does not have
-    beside: int = 0  # of the right ones: with a further problem that the entry allows
-    unproven: int = 0  # trainings that are not what they should be: not counted
-    unproven_right: int = 0  # of these
-    wrong: Counter[str] = field(default_factory=Counter)
-    misses: list[str] = field(default_factory=list)
-
-    @property
-    def recall(self) -> float:
-        """The share of the trainings that were recognised rightly."""
-        return self.right / self.trainings if self.trainings else 0.0
-
-    def add(self, one: Specimen, problems: Sequence[str]) -> None:
-        """Count a training."""
-        entry = ENTRIES[one.entry]
-        self.entries.add(one.entry)
-        right = entry.right(problems) and not one.failed
-        if not one.proven:
-            self.unproven += 1
-            self.unproven_right += right
-            return
-        self.trainings += 1
-        self.found += entry.code in problems
-        self.wrong.update(entry.wrong(problems))
-        if right:
-            self.right += 1
-            self.beside += len(problems) > 1
-        else:
-            said = one.failed or ", ".join(problems) or "nothing"
-            self.misses.append(f"{one.entry} on {one.set}, seed {one.seed}: {said}")
-
-
-@dataclass
-class Result:
-    """Everything that is printed."""
-
-    rows: list[Row]  # one a code
-    healthy: Row
-    places: list[tuple[Row, Row]]  # one a data set: the broken ones on it, the healthy ones
-    seeds: list[int]
-    sets: list[str]
-    by: list[str]
-
-    @classmethod
-    def of(cls, found: Sequence[Specimen]) -> Result:
-        """Ask the doctor of every training's facts, and count."""
-        rows = {code: Row(code) for code in CODES}
-        well = Row("healthy")
-        places = {one.set: (Row(one.set), Row(one.set)) for one in found}
-        for one in found:
-            problems = [] if one.failed else _diagnose(Facts.from_dict(one.facts)).codes
-            code = ENTRIES[one.entry].code
-            rows.get(code or "", well).add(one, problems)
-            places[one.set][code is None].add(one, problems)
-        seeds = sorted({one.seed for one in found})
-        by = sorted({one.by for one in found})
-        return cls(list(rows.values()), well, list(places.values()), seeds, list(places), by)
-
-    @property
-    def recall(self) -> float:
-        """Over the broken trainings of all codes."""
-        count = sum(row.trainings for row in self.rows)
-        return sum(row.right for row in self.rows) / count if count else 0.0
-
-    @property
-    def mean_recall(self) -> float:
-        """The mean over the codes: each counts alike, however many trainings it has."""
-        return sum(row.recall for row in self.rows) / len(self.rows)
-
-    @property
-    def false_alarms(self) -> float:
-        """Problems found in healthy trainings, for each of them."""
-        return self.healthy.wrong.total() / max(1, self.healthy.trainings)
-
-    @property
-    def missed(self) -> list[str]:
-        """Codes that do not reach their recall."""
-        return [row.code for row in self.rows if row.recall < RECALL]
-
-    @property
-    def holds(self) -> bool:
-        """Whether all targets are reached."""
-        over_all = min(self.recall, self.mean_recall) >= RECALL_OVER_ALL
-        return not self.missed and over_all and self.false_alarms <= FALSE_ALARMS
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything in JSON's types."""
-
-        def line(row: Row) -> dict[str, Any]:
-            return {
-                **vars(row),
-                "entries": sorted(row.entries),
-                "wrong": dict(row.wrong.most_common()),
-                "recall": round(row.recall, 4),
-            }
-
-        return {
-            "seeds": self.seeds,
-            "sets": self.sets,
-            "machine": {"commit": report.commit()},
-            "recall": round(self.recall, 4),
-            "mean_recall": round(self.mean_recall, 4),
-            "false_alarms": round(self.false_alarms, 4),
-            "missed": self.missed,
-            "holds": self.holds,
-            "codes": [line(row) for row in self.rows],
-            "healthy": line(self.healthy),
-            "by_set": [
-                {"set": one.code, "broken": line(one), "healthy": line(well)}
-                for one, well in self.places
-            ],
-        }
+PLACES = ["data set", "broken", "recall", "left out", "healthy", "false problems"]
+PLACES += ["left out, healthy", "with a false problem"]
+HEADER = ["code", "entries", "trainings", "right", "recall", "strict", "found"]
+HEADER += ["beside it, allowed", "beside it, wrongly"]
 
 
 def text(result: Result, misses: bool = False) -> str:
@@ -174,7 +48,21 @@ def publish(result: Result, folder: Path) -> None:
 def _where(result: Result) -> str:
     seeds = ", ".join(map(str, result.seeds))
     made = "" if result.by == ["examine"] else f" (facts by: {', '.join(result.by)})"
-    return f"Seeds {seeds} of {', '.join(result.sets)}{made}; commit {report.commit()}."
+    return f"Seeds {seeds} of {', '.join(result.sets)}{made}; {_commits(result)}."
+
+
+def _commits(result: Result) -> str:
+    """Tell which sources the facts and the rules are of: facts may be older."""
+    each = [
+        f"{one.commit}, {one.date}" if one.date != UNKNOWN else f"{one.commit}"
+        for one in result.gathered
+    ]
+    if len(each) > 1:
+        each = [
+            f"{word} ({one.trainings})" for word, one in zip(each, result.gathered, strict=True)
+        ]
+    many = "s" if len({one.commit for one in result.gathered}) > 1 else ""
+    return f"facts gathered at commit{many} {'; '.join(each)}; rules of commit {sources()}"
 
 
 def _lines(result: Result) -> list[list[str]]:
@@ -188,8 +76,10 @@ def _line(row: Row) -> list[str]:
         str(row.trainings),
         str(row.right),
         f"{row.recall:.2f}",
+        f"{row.strict_recall:.2f}",
         str(row.found),
-        _codes(row.wrong),
+        _codes(row.allowed),
+        _alarms(row),
     ]
 
 
@@ -199,9 +89,11 @@ def _places(result: Result) -> list[list[str]]:
             one.code,
             str(one.trainings),
             f"{one.recall:.2f}",
+            str(one.unproven),
             str(well.trainings),
-            _codes(well.wrong),
-            str(one.unproven + well.unproven),
+            _alarms(well),
+            str(well.unproven),
+            str(well.unproven - well.unproven_right),
         ]
         for one, well in result.places
     ]
@@ -211,24 +103,48 @@ def _codes(wrong: Counter[str]) -> str:
     return ", ".join(f"{code} {count}" for code, count in wrong.most_common()) or "-"
 
 
+def _alarms(row: Row) -> str:
+    """Every false problem; of a doctor that ends with an error that, too."""
+    return _codes(row.wrong + Counter({"crashed": row.crashes}))
+
+
 def _totals(result: Result) -> list[str]:
     well = result.healthy
     right = sum(row.right for row in result.rows)
     count = sum(row.trainings for row in result.rows)
-    unproven = Counter({row.code: row.unproven for row in [*result.rows, well] if row.unproven})
+    strict = sum(row.strict for row in result.rows)
     return [
         f"recall of the codes: {'at least' if not result.missed else 'not always'} {RECALL}"
         + (f", missed by {', '.join(result.missed)}" if result.missed else ""),
         f"recall over all: {right} of {count} ({result.recall:.3f}), mean of the codes "
         f"{result.mean_recall:.3f}; wanted {RECALL_OVER_ALL}",
+        f"strict recall, if nothing at all were allowed beside the cause: {strict} of {count} "
+        f"({result.strict_recall:.3f})",
         f"further problems beside the cause, which the entries allow: in "
         f"{sum(row.beside for row in result.rows)} of the right trainings",
         f"healthy: {len(well.entries)} entries, {well.trainings} trainings, "
-        f"{well.trainings - well.right} with a false problem, {well.wrong.total()} problems in all "
-        f"({_codes(well.wrong)}): {20 * result.false_alarms:.2f} in 20; wanted at most 1",
-        f"left out because their proof did not hold: {unproven.total()} ({_codes(unproven)}), of "
-        f"which {sum(row.unproven_right for row in [*result.rows, well])} would be right",
+        f"{well.trainings - well.right} with a false problem, {well.alarms} problems in all "
+        f"({_alarms(well)}): {20 * result.false_alarms:.2f} in 20; wanted at most 1",
+        *_left_out(result),
         f"targets: {'all reached' if result.holds else 'NOT all reached'}",
+    ]
+
+
+def _left_out(result: Result) -> list[str]:
+    """Trainings that are not what they should be: broken ones, and healthy ones."""
+    codes = Counter({row.code: row.unproven for row in result.rows if row.unproven})
+    broken, healthy = (
+        Counter({pair[k].code: pair[k].unproven for pair in result.places if pair[k].unproven})
+        for k in range(2)
+    )
+    well = result.healthy
+    return [
+        f"broken, left out because their proof did not hold: {codes.total()} ({_codes(codes)}; by "
+        f"set: {_codes(broken)}), of which {sum(row.unproven_right for row in result.rows)} would "
+        f"be right",
+        f"healthy, left out because their proof did not hold: {well.unproven} (by set: "
+        f"{_codes(healthy)}), of which {well.unproven - well.unproven_right} would have a false "
+        f"problem ({_codes(well.unproven_wrong)})",
     ]
 
 

@@ -13,18 +13,23 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
+import report
+
+import lamina as lm
 from doctor import broken, examining, healthy
 from doctor.data import MissingError, load
 from doctor.entry import ENTRIES, Entry
 from doctor.task import Task
 from doctor.training import Trained, plain
 
-__all__ = ["Specimen", "broken", "collect", "healthy", "read"]
+__all__ = ["Specimen", "broken", "collect", "healthy", "read", "sources"]
 
 FILE = "facts.jsonl"
+UNKNOWN = "unknown"  # what lines have that were written before there was such a field
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Specimen:
     seconds: float
     facts: dict[str, Any]
     failed: str = ""  # the doctor has: with this error
+    commit: str = UNKNOWN  # of the sources that gathered the facts
+    date: str = UNKNOWN  # on which they were gathered, UTC
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -60,6 +67,7 @@ def collect(
 
     `names`: beginnings of the names of entries; none: all. A set that is not here is skipped.
     """
+    commit = sources()  # as they are now that they have been imported
     folder.mkdir(parents=True, exist_ok=True)
     known = {one.key: one for one in read(folder)}
     with (folder / FILE).open("w") as file:
@@ -74,7 +82,7 @@ def collect(
                     missing.add(name)
                     yield None, f"{name}: skipped ({why})"
                     continue
-                maker = _Maker(task, seed)
+                maker = _Maker(task, seed, commit)
                 for entry in _chosen(name, names):
                     old = None if fresh else known.get((entry.name, name, seed))
                     if old and old.source == source(entry) and old.by == examining.BY:
@@ -102,6 +110,15 @@ def _write(file: TextIO, one: Specimen) -> None:
     file.flush()
 
 
+def sources() -> str:
+    """Return the commit of the library and of the zoo; a plus sign: edited since.
+
+    A lamina that is not of this tree is told: nobody knows which commit that one is of.
+    """
+    ours = Path(lm.__file__).resolve().is_relative_to(report.ROOT)
+    return report.commit("bench/doctor") + ("" if ours else " (with another lamina)")
+
+
 def source(entry: Entry) -> str:
     """Return a mark of an entry's code."""
     return hashlib.sha256(inspect.getsource(entry.build).encode()).hexdigest()[:12]
@@ -123,8 +140,8 @@ def _chosen(name: str, names: Sequence[str]) -> list[Entry]:
 class _Maker:
     """Trains entries on one data set of one seed."""
 
-    def __init__(self, task: Task, seed: int) -> None:
-        self.task, self.seed = task, seed
+    def __init__(self, task: Task, seed: int, commit: str) -> None:
+        self.task, self.seed, self.commit = task, seed, commit
         self._plain: dict[int, Trained] = {}
 
     def make(self, entry: Entry) -> Specimen:
@@ -146,6 +163,8 @@ class _Maker:
             seconds,
             facts,
             failed,
+            self.commit,
+            f"{datetime.now(timezone.utc):%Y-%m-%d}",
         )
 
     def plain(self, task: Task) -> Trained:
