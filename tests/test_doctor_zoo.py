@@ -90,6 +90,14 @@ def test_a_doctor_that_fails_is_not_right(zoo: Any) -> None:
     )
 
 
+def test_rules_that_fail_are_counted_too(zoo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting = zoo("doctor.counting")
+    monkeypatch.setattr(counting, "_diagnose", lambda facts: 1 / 0)
+    result = counting.Result.of([specimen(zoo, "healthy/usual"), specimen(zoo, "overfit/few_rows")])
+    assert (result.healthy.crashes, result.false_alarms, result.recall) == (1, 1.0, 0.0)
+    assert "ZeroDivisionError" in result.healthy.misses[0]
+
+
 def test_what_is_allowed_beside_the_cause_is_told_code_by_code(zoo: Any) -> None:
     row = zoo("doctor.counting").Row("OVERFIT")
     for problems in (

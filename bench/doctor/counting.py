@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -85,6 +86,16 @@ class Gathering:
     trainings: int
 
 
+def _asked(one: Specimen) -> tuple[Specimen, list[str]]:
+    """Return the problems that the rules name; where they end with an error, that it did."""
+    if one.failed:
+        return one, []
+    try:
+        return one, _diagnose(Facts.from_dict(one.facts)).codes
+    except Exception as error:
+        return dataclasses.replace(one, failed=f"{type(error).__name__}: {error}"), []
+
+
 def _gathered(found: Sequence[Specimen]) -> list[Gathering]:
     counts = Counter((one.commit, one.date) for one in found)
     order = sorted(counts, key=lambda one: (one[1], one[0]))
@@ -109,8 +120,8 @@ class Result:
         rows = {code: Row(code) for code in CODES}
         well = Row("healthy")
         places = {one.set: (Row(one.set), Row(one.set)) for one in found}
-        for one in found:
-            problems = [] if one.failed else _diagnose(Facts.from_dict(one.facts)).codes
+        for made in found:
+            one, problems = _asked(made)
             code = ENTRIES[one.entry].code
             rows.get(code or "", well).add(one, problems)
             places[one.set][code is None].add(one, problems)
