@@ -320,6 +320,45 @@ def test_rates_that_are_too_low():
     assert not test.exploded
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_loss_that_only_rises_suggests_nothing(seed):
+    """Inputs and targets so small that the lowest rate is too high for them."""
+    x, y = rows()
+    test = lm.find_learning_rate(regressor(seed=seed), 1e-8 * x, 1e-8 * y, batch_size=32)
+    assert test.exploded
+    assert test.suggestion is None
+    assert "fell at no rate" in test.notes[0]
+    assert "scale inputs and targets" in test.notes[0]
+    assert len(test.notes) == 1
+    rising = lm.RangeTest(np.geomspace(1e-6, 10, 400), np.linspace(1.0, 2.0, 400))  # without noise
+    assert rising.suggestion is None
+    assert "did not fall at any rate" in rising.notes[0]
+
+
+def test_what_is_told_of_the_highest_rate():
+    """A fall that is over needs no higher rates, and not every optimizer can have them."""
+    rates, steps = np.geomspace(1e-6, 10, 400), np.arange(400)
+    early = 1 / (1 + np.exp((steps - 200) / 10)) - 1e-4 * steps
+    (note,) = lm.RangeTest(rates, early, usual=0.001).notes
+    assert "higher rates need no test" in note
+    late = -np.exp(steps / 20)
+    (note,) = lm.RangeTest(rates, late, usual=0.001).notes
+    assert "still fell at the highest rate, 10, far above the usual 0.001: scale inputs" in note
+    for usual in (None, 1.0):
+        (note,) = lm.RangeTest(rates, late, usual=usual).notes
+        assert "still fell at the highest rate: test higher ones" in note
+
+
+def test_adam_is_not_sent_above_10():
+    x, y = rows()
+    raw = 1e4 * (1 + x)
+    test = lm.find_learning_rate(regressor(), raw, y, batch_size=32)
+    assert not any("test higher ones" in note for note in test.notes)
+    test = lm.find_learning_rate(regressor(), x, 1e6 * y, batch_size=32)
+    assert not any("test higher ones" in note for note in test.notes)
+    assert any("scale inputs and targets" in note for note in test.notes)
+
+
 def test_a_fall_that_does_not_end_is_told():
     x, y = rows()
     test = lm.find_learning_rate(regressor(lm.SGD()), x, y, max_learning_rate=1e-2)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lamina.data import Dataset, at_least_1, class_weight_spec
-from lamina.examination.range_test import Explosion, RangeTest, note_of
+from lamina.examination.range_test import Explosion, RangeTest, note_of, usual_rate
 from lamina.examination.rising import losses_at
 from lamina.fitting import FitPlan
 from lamina.progress import RowsBar
@@ -141,7 +141,9 @@ def find_learning_rate(
 
         settings = plan.batch_size, plan.shuffle, plan.check_input
         losses = losses_at(trainer, rates, prepare, settings, goes_on)
-    return RangeTest(rates[: len(losses)], losses, len(rates), note_of(trainer.optimizer))
+    optimizer = trainer.optimizer
+    notes, usual = note_of(optimizer), usual_rate(optimizer)
+    return RangeTest(rates[: len(losses)], losses, len(rates), notes, usual)
 
 
 def _rates(lowest: float, highest: float, steps: int) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Explosion", "RangeTest", "smoothed"]
+__all__ = ["Explosion", "RangeTest", "note_of", "smoothed", "usual_rate"]
 
 _Floats = NDArray[np.float64]
 
@@ -28,6 +28,8 @@ _SLOW = 0.1  # of the fall: before that the loss hardly moves
 _HALF = 0.5  # of the fall; from there
 _WAY = 0.2  # of the way to the lowest loss lies the suggestion
 _FALL = 4.0  # standard errors of the smoothed loss that are a fall
+_FAR = 10.0  # times the suggestion: what comes at higher rates does not move it
+_UNUSUAL = 1000.0  # times an optimizer's default rate: nobody trains with more
 
 
 class RangeTest:
@@ -56,6 +58,7 @@ class RangeTest:
         losses: Sequence[float] | _Floats,
         planned: int | None = None,
         notes: Sequence[str] = (),
+        usual: float | None = None,
     ) -> None:
         losses = np.asarray(losses, dtype=np.float64)
         whole = int(np.argmin(np.append(np.isfinite(losses), False)))  # what a number follows not
@@ -65,7 +68,7 @@ class RangeTest:
         self.smoothed = smoothed(self.losses, planned)
         self.exploded = whole < planned
         self.notes = list(notes)
-        self.suggestion, why = _suggestion(self.rates, self.losses, self.smoothed, planned)
+        self.suggestion, why = _suggestion(self.rates, self.losses, self.smoothed, planned, usual)
         self.notes += why
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -210,7 +213,7 @@ def noise(losses: Sequence[float] | _Floats) -> float:
 
 
 def _suggestion(
-    rates: _Floats, losses: _Floats, smooth: _Floats, planned: int
+    rates: _Floats, losses: _Floats, smooth: _Floats, planned: int, usual: float | None
 ) -> tuple[float | None, list[str]]:
     """Return the rate inside the fall, and what is to be said of it.
 
@@ -222,8 +225,13 @@ def _suggestion(
         return None, ["the loss exploded at once: test lower rates, min_learning_rate"]
     begins, best = float(losses[:first].mean()), int(np.argmin(smooth))
     fall = begins - float(smooth[best])
-    error = noise(losses[: best + 1]) * math.sqrt((1 - _share(planned)) / 2)  # of the smoothed loss
-    if fall <= _FALL * error:
+    error = noise(losses[: max(best + 1, first)]) * _shrunk(planned, best + 1)
+    if best < first and len(losses) < planned:
+        return None, [
+            "the loss fell at no rate and rose from the lowest on: test lower ones, "
+            "min_learning_rate, and scale inputs and targets that are much smaller than 1"
+        ]
+    if best < first or fall <= _FALL * error:
         return None, [
             f"the loss did not fall at any rate by more than chance ({fall:.2g}): the model has "
             "learnt what it can, the rates are too low or too high, or the steps too few"
@@ -238,12 +246,36 @@ def _suggestion(
     place = round(half + _WAY * (best - half))
     notes = []
     if best >= planned - 1:
-        notes.append("the loss still fell at the highest rate: test higher ones, max_learning_rate")
+        notes.append(_at_the_highest(rates, half, place, usual))
     if start <= first:
         notes.append(
             "the loss fell at the lowest rates already: test lower ones, min_learning_rate"
         )
     return float(rates[place]), notes
+
+
+def _shrunk(planned: int, steps: int) -> float:
+    """Return the smoothed loss's standard error after so many steps, in those of a batch's loss."""
+    share = _share(planned)
+    begun = share**steps
+    return math.sqrt((1 - share) / (1 + share) * (1 + begun) / (1 - begun))
+
+
+def _at_the_highest(rates: _Floats, half: int, place: int, usual: float | None) -> str:
+    """Say what it means that the smoothed loss was lowest at the end."""
+    highest = float(rates[-1])
+    if highest > _FAR * rates[place]:
+        return (
+            f"the smoothed loss was lowest at the highest rate, {highest:.2g}, but half of its "
+            f"fall had come at {rates[half]:.2g}: higher rates need no test; compare some around "
+            "the suggestion, lm.validation_curve"
+        )
+    if usual is not None and highest >= _UNUSUAL * usual:
+        return (
+            f"the loss still fell at the highest rate, {highest:.2g}, far above the usual "
+            f"{usual:.2g}: scale inputs and targets to about 1 instead of testing higher ones"
+        )
+    return "the loss still fell at the highest rate: test higher ones, max_learning_rate"
 
 
 def note_of(optimizer: Any) -> list[str]:
@@ -255,10 +287,14 @@ def note_of(optimizer: Any) -> list[str]:
             f"the trainer's learning rate is a schedule, {rate!r}; the test put its own rates in "
             "its place: take the suggestion for the schedule's highest rate"
         )
-    usual = type(optimizer).__dataclass_fields__["learning_rate"].default
-    if usual == 1.0:
+    if usual_rate(optimizer) == 1.0:
         notes.append(
             f"{type(optimizer).__name__} finds the size of its steps itself, which takes it some "
             "time, and its learning rate only multiplies them: 1, its default, is usual"
         )
     return notes
+
+
+def usual_rate(optimizer: Any) -> float:
+    """Return the learning rate that an optimizer has by default."""
+    return float(type(optimizer).__dataclass_fields__["learning_rate"].default)
