@@ -352,6 +352,23 @@ def test_more_errors():
         lm.validation_curve(by_rate, x, y, [0.1, -1.0], callbacks=interrupted_after(0))
 
 
+def test_what_make_raises_is_told_with_what_it_was_called_with():
+    x, y = rows()
+
+    def wrong(seed, activation):  # in the wrong order
+        layers = [lm.Input(3), lm.Dense(4, activation=activation), lm.Dense(1)]
+        return lm.Trainer(lm.Model(layers, seed=seed), loss="mse")
+
+    words = r"make was called with the value 'relu' first, then the seed 3, and raised TypeError: "
+    with pytest.raises(TypeError, match=words + r".*; expected def make\(value, seed\)") as raised:
+        lm.validation_curve(wrong, x, y, ["relu", "tanh"], seed=3)
+    assert isinstance(raised.value.__cause__, TypeError)
+    with pytest.raises(ValueError, match="make was called with the seed 0, and raised KeyError: 0"):
+        lm.learning_curve(lambda seed: {}[seed], x, y)
+    with pytest.raises(ZeroDivisionError):  # nothing about arguments
+        lm.learning_curve(lambda seed: 1 / 0, x, y)
+
+
 def test_a_bar_counts_the_trainings(capsys):
     lm.learning_curve(regressor, *rows(), repeats=2, epochs=1, train_sizes=[0.5, 1.0], verbose=1)
     said = capsys.readouterr().err
@@ -388,13 +405,46 @@ def test_reading_of_a_learning_curve(sign):
     assert "From 50 to 100 rows it became better by 0.5 ± 0.003: more rows" in said
     assert "is all that more rows, or regularisation, can win" in said
     said = reading([[1.0, 1.1, 1.2], [1.1, 0.9, 1.25]])
-    assert "may be chance with 3 repeats: more rows of the same kind would help little" in said
+    verb = "rose" if larger else "fell"
+    assert f"it {verb} by 0.017 ± 0.09, which may be chance with 3 repeats." in said
+    assert "is all that regularisation, or many times the rows, can win" in said
     said = reading([[1.0, 1.1, 1.2], [1.5, 1.6, 1.71]])
     assert "it became worse by 0.5" in said
     said = reading([[1.0, 1.1, 1.2]] * 2, [[1.0, 1.15, 1.16]] * 2)
     assert "the same within chance: a larger model or better inputs may help" in said
     said = reading([[1.0], [0.5]], [[0.1], [0.1]])
     assert "nobody can tell what is chance" in said
+
+
+@pytest.mark.parametrize("larger", [False, True])
+@pytest.mark.parametrize("gap", [0.5, 0.0, -0.5])
+@pytest.mark.parametrize("step", [0.5, 0.0, -0.5])
+def test_a_reading_tells_one_story(step, gap, larger):
+    """More rows help, or they do not: the step to the last size and the gap decide together."""
+    sign = -1 if larger else 1
+    chance = np.array([-0.1, 0.0, 0.11])
+    last = 2.0 + np.array([0.01, 0.0, -0.012])
+    validation, train = [last + step + (chance if step == 0 else 0), last], last - gap
+    train = train + (chance if gap == 0 else 0)
+    said = learning(sign * np.array(validation), sign * np.array([train, train]), larger).reading
+    helps = [words in said for words in ("would probably help", "is all that more rows")]
+    useless = ["little left to win" in said, "hardly will" in said]
+    assert helps == [step > 0 and gap > 0] * 2
+    assert useless == [step > 0 >= gap, step == 0 >= gap]
+    assert ("became worse" in said) == (step < 0)
+    assert ("regularisation" in said and "hardly" not in said) == (gap > 0)
+    assert ("no worse" in said) == (gap < 0)
+    assert "by -" not in said
+
+
+@pytest.mark.parametrize("larger", [False, True])
+@pytest.mark.parametrize(("change", "verb"), [(0.07, "rose"), (-0.07, "fell"), (0.0, "did not")])
+def test_what_may_be_chance_is_told_by_where_the_score_went(change, verb, larger):
+    before = np.array([0.5, 0.6, 0.7])
+    noise = np.array([-0.1, 0.0, 0.1]) if change else np.zeros(3)
+    said = learning([before, before + change + noise], [[0.1, 0.5, 0.9]] * 2, larger).reading
+    size = " by 0.07 ± 0.06, which may be chance with 3 repeats." if change else " change in the"
+    assert f"From 50 to 100 rows it {verb}{size}" in said
 
 
 def test_reading_of_a_validation_curve():
@@ -492,6 +542,23 @@ def test_a_notebook_shows_words_and_plot(monkeypatch):
 
 
 # ---- real data ----------------------------------------------------------------------------------
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_a_small_model_of_diabetes_is_not_told_both(seed):
+    datasets = pytest.importorskip("sklearn.datasets")
+    x, y = datasets.load_diabetes(return_X_y=True)
+    x, y = (x - x.mean(axis=0)) / x.std(axis=0), (y - y.mean()) / y.std()
+
+    def make(seed):
+        layers = [lm.Input(10), lm.Dense(4, activation="relu"), lm.Dense(1)]
+        model = lm.Model(layers, seed=seed)
+        return lm.Trainer(model, loss="mse", optimizer=lm.Adam(3e-3))
+
+    said = lm.learning_curve(make, x, y, epochs=15, seed=seed).reading
+    assert not ("probably help" in said and ("hardly will" in said or "little left" in said))
+    assert " by -" not in said
 
 
 @pytest.mark.ci

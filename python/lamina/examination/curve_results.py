@@ -86,40 +86,66 @@ class LearningCurve(Curve):
         ]
         if self.larger_is_better is None:
             return said
-        gain, error, sure = self._better(last, before)
-        step = f"From {sizes[before]} to {sizes[last]} rows"
-        if sure is None:
-            said.append("One training a size: nobody can tell what is chance; repeat it.")
-        elif sure and gain > 0:
-            said.append(
-                f"{step} it became better by {gain:.2g} ± {error:.1g}: more rows of the same kind "
-                "would probably help."
-            )
-        elif sure:
-            said.append(
-                f"{step} it became worse by {-gain:.2g} ± {error:.1g}: train longer, or look "
-                "whether the rows are of one kind."
-            )
-        else:
-            said.append(
-                f"{step} it changed by {gain:.2g} ± {error:.1g} for the better, which may be "
-                f"chance with {self.repeats} repeats: more rows of the same kind would help little."
-            )
-        return [*said, *self._gap(last, means[-1])]
+        step = f"From {sizes[before]} to {sizes[last]} rows it"
+        return [*said, *self._story(step, self._better(last, before), last, float(means[-1]))]
 
-    def _gap(self, last: int, validation: float) -> list[str]:
+    def _story(
+        self, step: str, change: tuple[float, float, bool | None], last: int, validation: float
+    ) -> list[str]:
+        """Say what the last step and the gap to training mean together: one advice, no two."""
+        gain, error, sure = change
         errors = self._errors(self.validation_scores[last]) - self._errors(self.train_scores[last])
-        gap, _, sure = mean_of(errors)
+        gap, _, apart = mean_of(errors)
         train = float(np.nanmean(self.train_scores[last]))
         both = f"With all rows {train:.4g} on those trained on, {validation:.4g} on those held out"
-        if sure and gap > 0:
-            return [f"{both}: {gap:.2g} is all that more rows, or regularisation, can win."]
-        if sure is None:
-            return [f"{both}."]
+        if sure is None or apart is None:
+            return ["One training a size: nobody can tell what is chance; repeat it.", f"{both}."]
+        by = f"by {abs(gain):.2g} ± {error:.1g}"
+        if apart and gap > 0:
+            return self._with_gap(step, (by, gain, sure), f"{both}: {gap:.2g} is all that")
+        like = "the same within chance" if not apart else "no worse"
+        if not sure:
+            return [
+                f"{step} {self._moved(gain, by)}.",
+                f"{both}, {like}: a larger model or better inputs may help, more rows or "
+                "regularisation hardly will.",
+            ]
+        if gain > 0:
+            return [
+                f"{step} became better {by}.",
+                f"{both}, {like}: more rows of the same kind have little left to win; a larger "
+                "model, a longer training or better inputs may have more.",
+            ]
         return [
-            f"{both}, the same within chance: a larger model or better inputs may help, more rows "
-            "or regularisation hardly will."
+            f"{step} became worse {by}: train longer, or look whether the rows are of one kind.",
+            f"{both}, {like}: nothing is learnt by heart.",
         ]
+
+    def _with_gap(self, step: str, change: tuple[str, float, bool], can_win: str) -> list[str]:
+        """Say it where the rows trained on are known better than those held out."""
+        by, gain, sure = change
+        if not sure:
+            return [
+                f"{step} {self._moved(gain, by)}.",
+                f"{can_win} regularisation, or many times the rows, can win.",
+            ]
+        if gain > 0:
+            return [
+                f"{step} became better {by}: more rows of the same kind would probably help.",
+                f"{can_win} more rows, or regularisation, can win.",
+            ]
+        return [
+            f"{step} became worse {by}: train longer, or look whether the rows are of one kind.",
+            f"{can_win} regularisation can win.",
+        ]
+
+    def _moved(self, gain: float, by: str) -> str:
+        """Say where the score itself went, if that may be chance."""
+        if abs(gain) <= 1e-12 * np.nanmax(np.abs(self.validation_scores)):  # rounding of means
+            return f"did not change in the mean of {self.repeats} repeats"
+        rose = (gain > 0) == bool(self.larger_is_better)
+        verb = "rose" if rose else "fell"
+        return f"{verb} {by}, which may be chance with {self.repeats} repeats"
 
 
 class ValidationCurve(Curve):

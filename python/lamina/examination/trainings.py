@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import reprlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -207,7 +208,8 @@ def checked_make(
     Raises
     ------
     TypeError
-        If it cannot be called so.
+        If it cannot be called so. What it raises itself is raised again as TypeError or ValueError,
+        with what it was called with.
     """
     try:
         inspect.signature(make).bind(*range(count))
@@ -218,7 +220,11 @@ def checked_make(
     seen: list[Any] = []
 
     def checked(*given: Any) -> Trainer:
-        trainer = make(*given)
+        try:
+            trainer = make(*given)
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(_failed(what, given, example, error)) from error
         if not isinstance(trainer, Trainer):
             raise TypeError(
                 f"{what}: make must return a Trainer, got {type(trainer).__name__}; expected "
@@ -244,3 +250,13 @@ def checked_make(
         return trainer
 
     return checked
+
+
+def _failed(what: str, given: Sequence[Any], example: str, error: Exception) -> str:
+    """Say what `make` was called with, in which order, and what it raised."""
+    *values, seed = map(reprlib.repr, given)
+    order = f"the value {values[0]} first, then the seed {seed}" if values else f"the seed {seed}"
+    return (
+        f"{what}: make was called with {order}, and raised {type(error).__name__}: {error}; "
+        f"expected {example}"
+    )
