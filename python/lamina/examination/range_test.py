@@ -229,7 +229,7 @@ def _suggestion(
     if best < first and len(losses) < planned:
         return None, [
             "the loss fell at no rate and rose from the lowest on: test lower ones, "
-            "min_learning_rate, and scale inputs and targets that are much smaller than 1"
+            "min_learning_rate, and scale inputs and targets to a spread of about 1"
         ]
     if best < first or fall <= _FALL * error:
         return None, [
