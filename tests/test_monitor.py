@@ -1,5 +1,7 @@
 """fit(monitor=True): statistics of layers, the fair training loss, and that nothing else moves."""
 
+import contextlib
+import copy
 import math
 import tracemalloc
 
@@ -379,15 +381,31 @@ def test_a_complete_fit_stays_complete_whatever_happens_at_its_end(error, monkey
     )
     trainer = lm.Trainer(network(), loss="mse")
     x, y = data()
-    call = lambda: trainer.fit(x, y, epochs=1, validation_data=(x, y), callbacks=hook, verbose=0)  # noqa: E731
-    if error is KeyboardInterrupt:
-        with pytest.raises(error):
-            call()
-    else:
-        call()
+    stops = pytest.raises(error) if error is KeyboardInterrupt else contextlib.nullcontext()
+    with stops:
+        trainer.fit(x, y, epochs=1, validation_data=(x, y), callbacks=hook, verbose=0)
     assert heard == ["end"]
     assert trainer.history.stop_reason == "all epochs done"
     assert trainer.history.final is None
+
+
+def test_the_baseline_of_pictures_is_found_piece_by_piece():
+    x = np.random.default_rng(0).random((20_000, 200), dtype=np.float32)
+    layers = [lm.Input(200), lm.Dense(4), lm.Dense(200, activation="sigmoid")]
+    for loss in ("mse", "bce"):
+        trainer = lm.Trainer(lm.Model(copy.deepcopy(layers), seed=0), loss=loss)
+        tracemalloc.start()
+        history = trainer.fit(x, x, epochs=1, batch_size=1024, validation_data=(x, x), verbose=0)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 3 * x.nbytes
+        mean = x.mean(axis=0, dtype=np.float64)
+        found = np.mean((x - mean) ** 2 if loss == "mse" else _entropy(x, mean))
+        assert history.final["baseline_loss"] == pytest.approx(found, rel=1e-6)
+
+
+def _entropy(y, p):
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
 
 
 @pytest.mark.parametrize(("classes", "rows"), [(1000, 20_000), (1, 200_000)])

@@ -23,6 +23,7 @@ _ANY_LEAST_VALUE = {"CosineSimilarity", "Gamma", "GaussianNLL", "Poisson", "Twee
 
 Floats = NDArray[np.float64]
 
+_BLOCK = 1 << 20  # numbers that are looked at together
 _STEPS = 60
 _LEAST = 1e-6  # probability
 _PROBABILITIES = {"softmax", "sigmoid"}
@@ -84,7 +85,7 @@ def mean_loss(
         return None
     mean = next(_starts(target, weight, width))
     if name == "MeanSquaredError":
-        return float(np.mean(_mean(np.square(_columns(other) - mean), other_weight)))
+        return float(np.mean(_mean(other, other_weight, lambda y: np.square(y - mean))))
     there = next(_starts(other, other_weight, width))
     mean = np.clip(mean, _LEAST, 1 - _LEAST)
     if name == "CategoricalCrossentropy":
@@ -167,10 +168,10 @@ def _starts(target: NDArray[Any], weight: Any, width: int) -> Iterator[Floats]:
         yield shares
         yield np.log(np.maximum(shares, _LEAST))
         return
-    columns = _columns(target)
-    mean = _mean(columns, weight)
-    repeat = -(-width // columns.shape[1])  # several outputs a target, as of quantiles
+    mean = _mean(target, weight)
+    repeat = -(-width // len(mean))  # several outputs a target, as of quantiles
     yield np.tile(mean, repeat)[:width]
+    columns = _columns(target)
     yield np.tile(np.median(columns, axis=0), repeat)[:width]
     if (columns >= 0).all() and (columns <= 1).all():
         inside = np.clip(np.tile(mean, repeat)[:width], _LEAST, 1 - _LEAST)
@@ -186,11 +187,17 @@ def _columns(target: NDArray[Any]) -> Floats:
     return np.asarray(target, np.float64).reshape(len(target), -1)
 
 
-def _mean(columns: Floats, weight: Any) -> Floats:
-    if weight is None:
-        return np.asarray(columns.mean(axis=0))
-    weights = np.asarray(weight, np.float64).ravel()
-    return np.asarray(weights @ columns / weights.sum())
+def _mean(
+    target: NDArray[Any], weight: Any, of: Callable[[Floats], Floats] = lambda y: y
+) -> Floats:
+    """Return the mean over the rows of a function of each column, in little memory."""
+    weights = np.ones(len(target)) if weight is None else np.asarray(weight, np.float64).ravel()
+    block = max(1, _BLOCK * len(target) // max(1, target.size))
+    parts = (
+        weights[first : first + block] @ of(_columns(target[first : first + block]))
+        for first in range(0, len(target), block)
+    )
+    return np.asarray(sum(parts) / weights.sum())
 
 
 def _allowed(constant: Floats, activation: str) -> Floats:

@@ -237,7 +237,8 @@ class Trainer(OnlineTraining, EstimatingTraining, Resuming, Saving):
             the end of an epoch would take longer than what is left, they are left to
             :meth:`resume`, which goes on where the fit stopped, bit for bit.
         monitor : bool, default False
-            Look into the layers at each epoch's end, for a few per cent of the time at most:
+            Look into the layers at each epoch's end, for 3 per cent of the time at most from some
+            50,000 rows on (of fewer, 512 rows or all are predicted after each epoch):
             ``history.layers`` has mean and spread of their outputs, shares of dead and saturated
             units, norms of gradients and updates, and the logs get ``train_loss_eval``, the loss of
             a sample of the training rows measured as validation data are. The weights' bits stay.
