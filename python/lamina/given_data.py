@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lamina.baseline import least_loss, mean_loss
+from lamina.baseline import as_loss, least_loss, mean_loss
 from lamina.data import Dataset, class_numbers, class_weight_of, class_weights, dataset, split_rows
 from lamina.fitting import FitPlan
 from lamina.heads import Heads
@@ -123,26 +123,28 @@ class GivenData:
             assert isinstance(whole, Dataset)
             some = drawn(whole, count, self.seed)
             ending = {"train_loss_eval": measure_sample(self, some, layers=False)[0]}
-            baseline, least = self._baseline_loss(some, held_out), self._least_loss()
-            own = self._baseline_loss(some, some)
-            known = {"baseline_loss": baseline, "baseline_train_loss": own, "least_loss": least}
-            return ending | {key: value for key, value in known.items() if value is not None}
+            return ending | self._bounds(some, held_out)
 
         return count, measure
 
-    def _baseline_loss(self, some: Dataset, others: Dataset) -> float | None:
-        target, other = some.targets[0], others.targets[0]
-        if self._heads.several or target is None or other is None:
-            return None
-        return mean_loss(
-            self._heads.losses[0],
-            *_counted(target, some.weights, some.rows),
-            int(np.prod(self.model._core.outputs()[0]["shape"])),
-            *_counted(other, others.weights, others.rows),
-        )
+    def _bounds(self, some: Dataset, held_out: Dataset) -> dict[str, float]:
+        """Return what the losses of a fit lie between, as far as that is known.
 
-    def _least_loss(self) -> float | None:
-        return None if self._heads.several else least_loss(self._heads.losses[0])
+        The best constant prediction's on the rows held out and on those trained on; the least one.
+        """
+        target, other = some.targets[0], held_out.targets[0]
+        if self._heads.several or target is None or other is None:
+            return {}
+        loss = as_loss(self._heads.losses[0])
+        width = int(np.prod(self.model._core.outputs()[0]["shape"]))
+        own = _counted(target, some.weights, some.rows)
+        others = _counted(other, held_out.weights, held_out.rows)
+        bounds = {
+            "baseline_loss": mean_loss(loss, *own, width, *others),
+            "baseline_train_loss": mean_loss(loss, *own, width, *own),
+            "least_loss": least_loss(loss),
+        }
+        return {name: value for name, value in bounds.items() if value is not None}
 
     def _with_class_weights(self, data: Dataset, given: Mapping[int, float] | str) -> Dataset:
         target = data.targets[0]
